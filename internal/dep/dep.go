@@ -1,0 +1,27 @@
+package dep
+
+import (
+	_ "github.com/cockroachdb/datadriven"
+	_ "github.com/distribution/reference"
+	_ "go.etcd.io/etcd/server/v3/embed"
+	_ "go.uber.org/goleak"
+	_ "k8s.io/component-base/logs/json/register"
+	_ "k8s.io/component-base/metrics/prometheus/clientgo"
+	_ "k8s.io/component-base/metrics/prometheus/version"
+	_ "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	_ "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	_ "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	_ "k8s.io/kubernetes/cmd/kubelet/app/options"
+	_ "k8s.io/kubernetes/pkg/kubelet"
+	_ "k8s.io/kubernetes/pkg/kubemark"
+	_ "k8s.io/kubernetes/test/integration/scheduler_perf"
+	_ "k8s.io/kubernetes/pkg/scheduler/testing"
+	_ "k8s.io/kubectl/pkg/cmd"
+	_ "k8s.io/cri-api/pkg/apis/testing"
+	_ "pgregory.net/rapid"
+	_ "sigs.k8s.io/scheduler-plugins/apis/scheduling/v1alpha1"
+	_ "sigs.k8s.io/scheduler-plugins/pkg/generated/clientset/versioned"
+	_ "sigs.k8s.io/scheduler-plugins/pkg/generated/informers/externalversions"
+	_ "sigs.k8s.io/kustomize/api/krusty"
+	_ "sigs.k8s.io/kustomize/kyaml/filesys"
+)
