@@ -1,7 +1,0 @@
-//go:build tools
-
-package dep
-
-import (
-	_ "go.etcd.io/etcd/server/v3"
-)
