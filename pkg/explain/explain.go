@@ -1,0 +1,81 @@
+// Package explain turns verdicts into the sentences that users read, so that
+// the event, the condition and the command line never disagree.
+//
+// It decides nothing and reads no objects. Invariant: a sentence names no
+// object outside the gang's own namespace.
+package explain
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/muster-scheduler/muster/pkg/gang"
+	"github.com/muster-scheduler/muster/pkg/resources"
+)
+
+// NoFit is the one line that says why a gang cannot start: how many members
+// fit, what is short, and by how much on the nearest node.
+func NoFit(v gang.Verdict) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "gang %s: %d of %d members fit", v.Gang, v.Placed+v.Fit, v.Min)
+	if len(v.Short) > 0 {
+		var asks, lacks []string
+		for _, s := range v.Short {
+			asks = append(asks, s.Resource+" "+amount(s.Resource, s.Ask))
+			lacks = append(lacks, s.Resource+" "+amount(s.Resource, s.Free))
+		}
+		fmt.Fprintf(&b, "; one more needs %s, the nearest node has %s free", strings.Join(asks, " and "), strings.Join(lacks, " and "))
+	}
+	var counts []string
+	for _, row := range v.Tally.Rows() {
+		counts = append(counts, fmt.Sprintf("%d %s", row.Nodes, row.Reason))
+	}
+	if len(counts) > 0 {
+		fmt.Fprintf(&b, "; of %s: %s", plural(v.Nodes, "node"), strings.Join(counts, ", "))
+	}
+	if v.Nodes == 0 {
+		b.WriteString("; the cluster has no nodes")
+	}
+	if v.Note != "" {
+		fmt.Fprintf(&b, "; %s", v.Note)
+	}
+	return b.String()
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// amount writes a number as people write it in a pod's resources.
+func amount(resource string, n int64) string {
+	switch {
+	case resource == resources.CPU && n%1000 == 0:
+		return fmt.Sprint(n / 1000)
+	case resource == resources.CPU:
+		return fmt.Sprintf("%dm", n)
+	case resource == resources.Memory || strings.HasPrefix(resource, "hugepages-") || resource == "ephemeral-storage":
+		return bytes(n)
+	}
+	return fmt.Sprint(n)
+}
+
+// bytes writes n with the largest binary unit that leaves at most one decimal,
+// rounded down so that free room is never overstated.
+func bytes(n int64) string {
+	units := []struct {
+		name string
+		size int64
+	}{{"Ti", 1 << 40}, {"Gi", 1 << 30}, {"Mi", 1 << 20}, {"Ki", 1 << 10}}
+	for _, u := range units {
+		if n >= u.size {
+			if tenth := n % u.size * 10 / u.size; tenth > 0 {
+				return fmt.Sprintf("%d.%d%s", n/u.size, tenth, u.name)
+			}
+			return fmt.Sprintf("%d%s", n/u.size, u.name)
+		}
+	}
+	return fmt.Sprint(n)
+}
