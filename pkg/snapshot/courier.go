@@ -1,0 +1,137 @@
+package snapshot
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/muster-scheduler/muster/pkg/gang"
+)
+
+const (
+	// noticeDelay is how long a gang may be incomplete before its owner is told.
+	// Members and PodGroup are rarely created in one instant.
+	noticeDelay = 2 * time.Second
+	// rejectRetry is how soon a rejection is tried again on a member that is
+	// reserved but does not stand at Permit yet; it gets there within one cycle.
+	rejectRetry = 5 * time.Millisecond
+)
+
+// PermitPlugin is the name under which members wait at Permit.
+const PermitPlugin = "GangPlan"
+
+// job is one thing to be done: an action, or a look at what to tell a gang's owner.
+type job struct {
+	action gang.Action
+	pod    *v1.Pod
+	notice *gang.Key
+}
+
+// courier carries out the roster's answers, in order, on a goroutine of its
+// own: they take the queue's lock, under which the roster may be asked.
+type courier struct {
+	handle fwk.Handle
+	gangs  *Gangs
+	wake   chan struct{}
+
+	mu      sync.Mutex
+	jobs    []job
+	notices map[gang.Key]bool // those that will come
+}
+
+func newCourier(h fwk.Handle, g *Gangs) *courier {
+	return &courier{handle: h, gangs: g, wake: make(chan struct{}, 1), notices: map[gang.Key]bool{}}
+}
+
+// send takes jobs over. Nominations are dropped at once, since the caller may
+// be about to plan anew; that takes no lock but the nominator's own.
+func (c *courier) send(jobs []job) {
+	kept := jobs[:0]
+	for _, j := range jobs {
+		if j.notice == nil && j.action.Kind == gang.Unslot {
+			c.handle.DeleteNominatedPodIfExists(j.pod)
+			continue
+		}
+		kept = append(kept, j)
+	}
+	if len(kept) == 0 {
+		return
+	}
+	c.mu.Lock()
+	c.jobs = append(c.jobs, kept...)
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+// noticeLater has the owner of a gang told what it waits for, if it still does
+// after a while.
+func (c *courier) noticeLater(key gang.Key) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.notices[key] {
+		return
+	}
+	c.notices[key] = true
+	time.AfterFunc(noticeDelay, func() { c.send([]job{{notice: &key}}) })
+}
+
+func (c *courier) run(ctx context.Context) {
+	logger := klog.FromContext(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.wake:
+		}
+		c.mu.Lock()
+		jobs := c.jobs
+		c.jobs = nil
+		c.mu.Unlock()
+
+		activate := map[string]*v1.Pod{}
+		for _, j := range jobs {
+			if j.notice == nil && j.action.Kind == gang.Activate {
+				activate[string(j.pod.UID)] = j.pod
+				continue
+			}
+			c.carryOut(j)
+		}
+		if len(activate) > 0 {
+			c.handle.Activate(logger, activate)
+		}
+	}
+}
+
+func (c *courier) carryOut(j job) {
+	if j.notice != nil {
+		c.mu.Lock()
+		delete(c.notices, *j.notice)
+		c.mu.Unlock()
+		if pod, why := c.gangs.notice(*j.notice); why != "" && pod != nil {
+			c.tell(pod, "WaitingForGang", why)
+		}
+		return
+	}
+	switch waiting := c.handle.GetWaitingPod(j.pod.UID); {
+	case j.action.Kind == gang.Tell:
+		c.tell(j.pod, "InvalidGangMember", j.action.Why)
+	case waiting == nil && j.action.Kind == gang.Reject && c.gangs.reserved(j.pod.UID):
+		time.AfterFunc(rejectRetry, func() { c.send([]job{j}) })
+	case waiting == nil:
+	case j.action.Kind == gang.Allow:
+		waiting.Allow(PermitPlugin)
+	case j.action.Kind == gang.Reject:
+		waiting.Reject(PermitPlugin, j.action.Why)
+	}
+}
+
+func (c *courier) tell(pod *v1.Pod, reason, why string) {
+	c.handle.EventRecorder().Eventf(pod, nil, v1.EventTypeWarning, reason, "Scheduling", "%s", why)
+}

@@ -1,0 +1,265 @@
+package snapshot
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/muster-scheduler/muster/pkg/gang"
+	"github.com/muster-scheduler/muster/pkg/queue"
+)
+
+// Gangs is the roster of gangs as the plugins share it: safe for concurrent
+// use, fed by informers, with a courier that carries out its answers.
+type Gangs struct {
+	mu         sync.Mutex
+	roster     *gang.Roster
+	pods       map[string]*v1.Pod // members by UID, as last seen
+	schedulers []string           // the names of this process's profiles
+
+	courier *courier
+}
+
+// defaultMaxMembers holds where no GangGate states another.
+const defaultMaxMembers = 10000
+
+func newGangs(ctx context.Context, h fwk.Handle) *Gangs {
+	g := &Gangs{roster: gang.NewRoster(defaultMaxMembers), pods: map[string]*v1.Pod{}}
+	g.courier = newCourier(h, g)
+	go g.courier.run(ctx)
+	return g
+}
+
+// SetMaxMembers sets the largest minimum that a gang may state, >= 1. It is for
+// the start, before there are gangs.
+func (g *Gangs) SetMaxMembers(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.roster.SetMaxMembers(n)
+}
+
+// serve adds a profile whose pods can be members.
+func (g *Gangs) serve(scheduler string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !slices.Contains(g.schedulers, scheduler) {
+		g.schedulers = append(g.schedulers, scheduler)
+	}
+}
+
+// do runs f on the roster and hands its answer to the courier.
+func (g *Gangs) do(f func(r *gang.Roster) []gang.Action) {
+	g.mu.Lock()
+	todo := f(g.roster)
+	jobs := make([]job, 0, len(todo))
+	for _, a := range todo {
+		if pod := g.pods[a.UID]; pod != nil {
+			jobs = append(jobs, job{action: a, pod: pod})
+		}
+	}
+	g.mu.Unlock()
+	g.courier.send(jobs)
+}
+
+// see records a pod as the API has it.
+func (g *Gangs) see(pod *v1.Pod) {
+	key, m, ok := MemberOf(pod)
+	uid := string(pod.UID)
+	if !ok {
+		g.unlabelled(pod)
+		return
+	}
+	if gone(pod) {
+		g.lose(uid)
+		return
+	}
+	g.do(func(r *gang.Roster) []gang.Action {
+		if !slices.Contains(g.schedulers, pod.Spec.SchedulerName) {
+			return nil // another scheduler's pod
+		}
+		g.pods[uid] = pod
+		return r.Observe(key, m)
+	})
+}
+
+// unlabelled keeps a member in its gang whose labels were taken away: what it
+// joined with counts.
+func (g *Gangs) unlabelled(pod *v1.Pod) {
+	g.mu.Lock()
+	old := g.pods[string(pod.UID)]
+	g.mu.Unlock()
+	if old == nil {
+		return
+	}
+	joined := pod.DeepCopy()
+	joined.Labels, joined.Annotations = old.Labels, old.Annotations
+	g.see(joined)
+}
+
+func (g *Gangs) lose(uid string) {
+	g.do(func(r *gang.Roster) []gang.Action {
+		todo := r.Forget(uid)
+		delete(g.pods, uid)
+		return todo
+	})
+}
+
+// vanish records that the scheduler's pod informer no longer lists a pod. It
+// leaves out pods that have ended, so a member that has succeeded vanishes
+// there too; the informer of succeeded members keeps that one.
+func (g *Gangs) vanish(pod *v1.Pod) {
+	g.mu.Lock()
+	known := g.pods[string(pod.UID)]
+	g.mu.Unlock()
+	if known != nil && phase(known) != gang.Done {
+		g.lose(string(pod.UID))
+	}
+}
+
+// Admit decides whether a pod may enter the scheduling queue; if not, why says
+// what it waits for. It takes constant time and may be called under the queue's lock.
+func (g *Gangs) Admit(pod *v1.Pod) (enter bool, why string) {
+	key, _, ok := MemberOf(pod)
+	if !ok {
+		return true, ""
+	}
+	g.see(pod)
+	g.mu.Lock()
+	enter, why = g.roster.Admit(string(pod.UID))
+	g.mu.Unlock()
+	if !enter {
+		g.courier.noticeLater(key)
+	}
+	return enter, why
+}
+
+// notice returns what the owner of a gang that cannot be tried yet should be
+// told, and the pod to tell it at; why is empty if there is nothing new to tell.
+func (g *Gangs) notice(key gang.Key) (pod *v1.Pod, why string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	uid, why := g.roster.Notice(key)
+	return g.pods[uid], why
+}
+
+// Rank returns the order in the queue of a pod that entered as a member.
+func (g *Gangs) Rank(uid types.UID) (queue.Key, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.roster.Rank(string(uid))
+}
+
+// Take decides what the pod's scheduling cycle has to do. For a turn of kind
+// Try it also returns the pods to plan, in the turn's order.
+func (g *Gangs) Take(pod *v1.Pod) (gang.Turn, []*v1.Pod) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	t := g.roster.Take(string(pod.UID))
+	return t, g.podsOf(t.UIDs)
+}
+
+// Retry asks for another plan after the planned node refused the pod.
+func (g *Gangs) Retry(pod *v1.Pod) (t gang.Turn, pods []*v1.Pod, ok bool) {
+	g.do(func(r *gang.Roster) (todo []gang.Action) {
+		t, todo, ok = r.Retry(string(pod.UID))
+		pods = g.podsOf(t.UIDs)
+		return todo
+	})
+	return t, pods, ok
+}
+
+func (g *Gangs) podsOf(uids []string) []*v1.Pod {
+	pods := make([]*v1.Pod, len(uids))
+	for i, uid := range uids {
+		pods[i] = g.pods[uid]
+	}
+	return pods
+}
+
+// Commit makes a plan the gang's own and lets the planned members in.
+func (g *Gangs) Commit(key gang.Key, by *v1.Pod, slots gang.Placement) (ok bool) {
+	g.do(func(r *gang.Roster) (todo []gang.Action) {
+		todo, ok = r.Commit(key, string(by.UID), slots)
+		return todo
+	})
+	return ok
+}
+
+// Fail records that no plan was found.
+func (g *Gangs) Fail(by *v1.Pod, v gang.Verdict) {
+	g.do(func(r *gang.Roster) []gang.Action { return r.Fail(v.Gang, string(by.UID), v) })
+}
+
+// Reserve records that the pod has a node in the scheduler's memory.
+func (g *Gangs) Reserve(uid types.UID) {
+	g.do(func(r *gang.Roster) []gang.Action { r.Reserve(string(uid)); return nil })
+}
+
+// Permit decides whether the pod waits for its gang, and releases those who
+// wait when it was the last one needed. ok is false if its plan was given up.
+func (g *Gangs) Permit(uid types.UID) (wait, ok bool) {
+	g.do(func(r *gang.Roster) (todo []gang.Action) {
+		wait, ok, todo = r.Permit(string(uid))
+		return todo
+	})
+	return wait, ok
+}
+
+// Unreserve records that the pod lost its node.
+func (g *Gangs) Unreserve(uid types.UID) {
+	g.do(func(r *gang.Roster) []gang.Action { return r.Unreserve(string(uid)) })
+}
+
+// Plan returns the name of the plan by which the pod got its node, or "".
+func (g *Gangs) Plan(pod *v1.Pod) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.roster.Plan(string(pod.UID))
+}
+
+// reserved reports whether the pod holds a node and waits for its gang.
+func (g *Gangs) reserved(uid types.UID) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.roster.Phase(string(uid)) == gang.Reserved
+}
+
+// podHandler feeds the roster from the scheduler's own pod informer.
+func (g *Gangs) podHandler() cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(o any) { g.see(o.(*v1.Pod)) },
+		UpdateFunc: func(_, o any) { g.see(o.(*v1.Pod)) },
+		DeleteFunc: func(o any) {
+			if pod, ok := lastKnown[*v1.Pod](o); ok {
+				g.vanish(pod)
+			}
+		},
+	}
+}
+
+// doneHandler feeds the roster from the informer of succeeded members.
+func (g *Gangs) doneHandler() cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(o any) { g.see(o.(*v1.Pod)) },
+		UpdateFunc: func(_, o any) { g.see(o.(*v1.Pod)) },
+		DeleteFunc: func(o any) {
+			if pod, ok := lastKnown[*v1.Pod](o); ok {
+				g.lose(string(pod.UID))
+			}
+		},
+	}
+}
+
+// lastKnown returns the object of a delete event, also when the event itself was missed.
+func lastKnown[T any](o any) (T, bool) {
+	if t, ok := o.(cache.DeletedFinalStateUnknown); ok {
+		o = t.Obj
+	}
+	obj, ok := o.(T)
+	return obj, ok
+}
