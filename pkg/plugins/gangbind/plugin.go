@@ -1,0 +1,147 @@
+package gangbind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+)
+
+// Name of the plugin.
+const Name = "GangBind"
+
+// The annotations that a bound pod carries.
+const (
+	// PlanAnnotation names the plan by which a member got its node.
+	PlanAnnotation = "muster.dev/plan"
+	// PullBytesAnnotation is what the node was expected to pull for the pod, in bytes.
+	PullBytesAnnotation = "muster.dev/expected-pull-bytes"
+	// PullSecondsAnnotation is how long that was expected to take, in seconds.
+	PullSecondsAnnotation = "muster.dev/expected-pull-seconds"
+)
+
+// Estimates knows what a pod's images cost on a node. known is false if no size
+// of its images is known.
+type Estimates interface {
+	Estimate(pod *v1.Pod, node string) (bytes int64, seconds float64, known bool)
+}
+
+// Plans knows by which plan a pod got its node, or "".
+type Plans interface {
+	Plan(pod *v1.Pod) string
+}
+
+// GangBind binds pods.
+type GangBind struct {
+	client    kubernetes.Interface
+	slots     chan struct{} // one element per binding in flight
+	args      Args
+	estimates Estimates
+	plans     Plans
+}
+
+var _ fwk.BindPlugin = &GangBind{}
+
+// New returns the plugin. It makes a client of its own from config, so that
+// bindings wait for nothing but one another.
+func New(args Args, config *rest.Config, estimates Estimates, plans Plans) (*GangBind, error) {
+	if config == nil {
+		return nil, errors.New("there is no cluster to bind in")
+	}
+	config = rest.CopyConfig(config)
+	config.QPS = -1 // Parallelism is the bound
+	config.Timeout = time.Duration(args.TimeoutSeconds) * time.Second
+	// A dial function of its own keeps the client off the connection that all
+	// clients of one configuration share.
+	config.Dial = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("building the client for bindings: %w", err)
+	}
+	return &GangBind{
+		client:    client,
+		slots:     make(chan struct{}, args.Parallelism),
+		args:      args,
+		estimates: estimates,
+		plans:     plans,
+	}, nil
+}
+
+// Name implements fwk.Plugin.
+func (pl *GangBind) Name() string { return Name }
+
+// Bind implements fwk.BindPlugin.
+func (pl *GangBind) Bind(ctx context.Context, _ fwk.CycleState, pod *v1.Pod, node string) *fwk.Status {
+	select {
+	case pl.slots <- struct{}{}:
+		defer func() { <-pl.slots }()
+	case <-ctx.Done():
+		return fwk.AsStatus(ctx.Err())
+	}
+	binding := &v1.Binding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, Annotations: pl.decision(pod, node)},
+		Target:     v1.ObjectReference{Kind: "Node", Name: node},
+	}
+	return fwk.AsStatus(pl.bind(ctx, binding))
+}
+
+// decision is what the pod's owner can read about why it is where it is.
+func (pl *GangBind) decision(pod *v1.Pod, node string) map[string]string {
+	notes := map[string]string{}
+	if plan := pl.plans.Plan(pod); plan != "" {
+		notes[PlanAnnotation] = plan
+	}
+	if bytes, seconds, known := pl.estimates.Estimate(pod, node); known {
+		notes[PullBytesAnnotation] = strconv.FormatInt(bytes, 10)
+		notes[PullSecondsAnnotation] = strconv.FormatFloat(seconds, 'f', 1, 64)
+	}
+	return notes
+}
+
+// bind posts the binding, again while the API server cannot take it.
+func (pl *GangBind) bind(ctx context.Context, binding *v1.Binding) error {
+	backoff := wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: pl.args.Attempts}
+	for attempt := 1; ; attempt++ {
+		err := pl.client.CoreV1().Pods(binding.Namespace).Bind(ctx, binding, metav1.CreateOptions{})
+		switch {
+		case err == nil:
+			return nil
+		case attempt > 1 && apierrors.IsConflict(err) && pl.bound(ctx, binding):
+			return nil // an attempt whose answer was lost had succeeded
+		case attempt == pl.args.Attempts || !transient(err):
+			return err
+		}
+		klog.FromContext(ctx).V(2).Info("Binding again", "pod", klog.KObj(binding), "node", binding.Target.Name, "attempt", attempt, "err", err)
+		select {
+		case <-time.After(backoff.Step()):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// bound reports whether the pod already is where the binding wants it.
+func (pl *GangBind) bound(ctx context.Context, binding *v1.Binding) bool {
+	pod, err := pl.client.CoreV1().Pods(binding.Namespace).Get(ctx, binding.Name, metav1.GetOptions{})
+	return err == nil && pod.UID == binding.UID && pod.Spec.NodeName == binding.Target.Name
+}
+
+// transient reports whether the same request may succeed later.
+func transient(err error) bool {
+	return apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) || apierrors.IsTooManyRequests(err) ||
+		apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err) ||
+		utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err) || utilnet.IsTimeout(err) ||
+		utilnet.IsProbableEOF(err) || utilnet.IsHTTP2ConnectionLost(err)
+}

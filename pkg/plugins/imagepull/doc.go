@@ -1,0 +1,12 @@
+// Package imagepull is the plugin ImagePull: it prefers the nodes on which a
+// pod's images are ready soonest.
+//
+// It translates and no more: keys come from pkg/snapshot, bytes and seconds
+// from pkg/image. It never rejects a node.
+//
+// Invariants:
+//
+//   - If every node has to pull the same, or nothing is known of the images,
+//     the plugin takes no part: other plugins decide alone.
+//   - Equal pods get equal signatures, so that scores of one may serve another.
+package imagepull

@@ -1,0 +1,99 @@
+// Package plugins lists the plugins of Muster and builds them on the state they
+// share. It is the one list: the scheduler, its tests and its benchmarks all
+// register from here.
+package plugins
+
+import (
+	"context"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/client-go/informers"
+	fwk "k8s.io/kube-scheduler/framework"
+	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
+
+	"github.com/muster-scheduler/muster/pkg/plugins/args"
+	"github.com/muster-scheduler/muster/pkg/plugins/gangbind"
+	"github.com/muster-scheduler/muster/pkg/plugins/ganggate"
+	"github.com/muster-scheduler/muster/pkg/plugins/gangplan"
+	"github.com/muster-scheduler/muster/pkg/plugins/imagepull"
+	"github.com/muster-scheduler/muster/pkg/plugins/queueorder"
+	"github.com/muster-scheduler/muster/pkg/snapshot"
+)
+
+// Checks returns, by plugin, how its arguments are checked without building it.
+func Checks() map[string]args.Check {
+	return map[string]args.Check{
+		gangbind.Name:   args.CheckOf(gangbind.DefaultArgs),
+		ganggate.Name:   args.CheckOf(ganggate.DefaultArgs),
+		gangplan.Name:   args.CheckOf(gangplan.DefaultArgs),
+		imagepull.Name:  args.CheckOf(imagepull.DefaultArgs),
+		queueorder.Name: args.CheckOf(queueorder.DefaultArgs),
+	}
+}
+
+// Registry returns the factories of all plugins. The plugins of one scheduler,
+// of all its profiles, share one state.
+func Registry() frameworkruntime.Registry {
+	states := &states{}
+	return frameworkruntime.Registry{
+		gangbind.Name: factory(states, gangbind.DefaultArgs, func(a gangbind.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
+			return gangbind.New(a, h.KubeConfig(), s.Images, s.Gangs)
+		}),
+		ganggate.Name: factory(states, ganggate.DefaultArgs, func(a ganggate.Args, _ fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
+			s.Gangs.SetMaxMembers(a.MaxMembers)
+			return ganggate.New(s.Gangs), nil
+		}),
+		gangplan.Name: factory(states, gangplan.DefaultArgs, func(a gangplan.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
+			return gangplan.New(a, h, s)
+		}),
+		imagepull.Name: factory(states, imagepull.DefaultArgs, func(a imagepull.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
+			s.Images.SetRate(h.ProfileName(), a.Rate())
+			return imagepull.New(a, s.Images), nil
+		}),
+		queueorder.Name: factory(states, queueorder.DefaultArgs, func(_ queueorder.Args, _ fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
+			return queueorder.New(s.Gangs), nil
+		}),
+	}
+}
+
+// factory returns a factory that reads the arguments strictly and builds the
+// plugin on the state of its scheduler.
+func factory[T args.Validator](states *states, defaults func() T, build func(T, fwk.Handle, *snapshot.Shared) (fwk.Plugin, error)) frameworkruntime.PluginFactory {
+	return func(ctx context.Context, obj runtime.Object, h fwk.Handle) (fwk.Plugin, error) {
+		a, err := args.Load(field.NewPath("args"), obj, defaults())
+		if err != nil {
+			return nil, err
+		}
+		shared, err := states.of(ctx, h)
+		if err != nil {
+			return nil, err
+		}
+		return build(a, h, shared)
+	}
+}
+
+// states holds the shared state of the scheduler that is being built. A
+// scheduler is told from the one before by its informers: tests build several
+// from one registry, one after the other.
+type states struct {
+	mu        sync.Mutex
+	informers informers.SharedInformerFactory
+	shared    *snapshot.Shared
+}
+
+// of returns the shared state of the handle's scheduler, connected to its cluster.
+func (s *states) of(ctx context.Context, h fwk.Handle) (*snapshot.Shared, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.informers == nil || s.informers != h.SharedInformerFactory() {
+		shared, err := snapshot.Connect(ctx, h)
+		if err != nil {
+			return nil, err
+		}
+		s.informers, s.shared = h.SharedInformerFactory(), shared
+	}
+	s.shared.Serve(h.ProfileName())
+	return s.shared, nil
+}
