@@ -1,0 +1,143 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	cliflag "k8s.io/component-base/cli/flag"
+	"k8s.io/component-base/cli/globalflag"
+	"k8s.io/component-base/compatibility"
+	"k8s.io/component-base/featuregate"
+	"k8s.io/component-base/logs"
+	logsapi "k8s.io/component-base/logs/api/v1"
+	"k8s.io/component-base/term"
+	"k8s.io/klog/v2"
+	configv1 "k8s.io/kube-scheduler/config/v1"
+	"k8s.io/kubernetes/cmd/kube-scheduler/app"
+	"k8s.io/kubernetes/cmd/kube-scheduler/app/options"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/muster-scheduler/muster/pkg/plugins"
+)
+
+// NewCommand returns the command of the process. It runs until the context it
+// is executed with is done, and returns an error if it ends before that; with
+// leader election it exits the process, as kube-scheduler does. Feature gates,
+// logging and metrics are of the whole process: run it once.
+func NewCommand() *cobra.Command {
+	opts := options.NewOptions()
+	cmd := &cobra.Command{
+		Use:   "muster-scheduler",
+		Short: "A second scheduler for Kubernetes: gangs whole, where their images are",
+		Long: `Muster schedules the pods whose spec.schedulerName it serves, "muster" unless
+configured otherwise. It starts gangs whole and puts pods where their images are
+ready soonest. It is a kube-scheduler with plugins: all flags of kube-scheduler
+apply. Without --config it has a configuration of its own, which
+--write-config-to prints without needing a cluster.`,
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			// Before anything looks at a gate.
+			return setGates(cmd.Flags(), opts)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if show, err := cmd.Flags().GetBool("version"); err != nil || show {
+				muster, kubernetes := versions()
+				fmt.Fprintf(cmd.OutOrStdout(), "Muster %s (Kubernetes %s)\n", muster, kubernetes)
+				return err
+			}
+			return run(cmd.Context(), cmd.Flags(), opts)
+		},
+	}
+	cmd.SetGlobalNormalizationFunc(cliflag.WordSepNormalizeFunc)
+	addFlags(cmd, opts)
+	return cmd
+}
+
+func addFlags(cmd *cobra.Command, opts *options.Options) {
+	global := opts.Flags.FlagSet("global")
+	global.Bool("version", false, "print the versions of Muster and of Kubernetes and quit")
+	globalflag.AddGlobalFlags(global, cmd.Name(), logs.SkipLoggingConfigurationFlags())
+	for _, set := range opts.Flags.FlagSets {
+		cmd.Flags().AddFlagSet(set)
+	}
+	showDefaults(cmd.Flags())
+	columns, _, _ := term.TerminalSize(cmd.OutOrStdout())
+	cliflag.SetUsageAndHelpFunc(cmd, *opts.Flags, columns)
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml", "json") // for completion only
+}
+
+// showDefaults makes --help tell the defaults of the built-in configuration.
+func showDefaults(flags *pflag.FlagSet) {
+	var cfg configv1.KubeSchedulerConfiguration
+	if err := yaml.Unmarshal(defaultConfig, &cfg); err != nil {
+		return // read says so better
+	}
+	for name, value := range map[string]any{
+		"leader-elect-resource-name":      cfg.LeaderElection.ResourceName,
+		"leader-elect-resource-namespace": cfg.LeaderElection.ResourceNamespace,
+		"kube-api-qps":                    cfg.ClientConnection.QPS,
+		"kube-api-burst":                  cfg.ClientConnection.Burst,
+		"contention-profiling":            ptr.Deref(cfg.EnableContentionProfiling, true),
+	} {
+		flags.Lookup(name).DefValue = fmt.Sprint(value)
+	}
+}
+
+// setGates puts the feature gates in force.
+func setGates(flags *pflag.FlagSet, opts *options.Options) error {
+	if err := opts.ComponentGlobalsRegistry.Set(); err != nil {
+		return err
+	}
+	return nominate(flags.Lookup("feature-gates").Value.String(), gatesOf(opts))
+}
+
+func gatesOf(opts *options.Options) featuregate.MutableFeatureGate {
+	return opts.ComponentGlobalsRegistry.FeatureGateFor(compatibility.DefaultKubeComponent).(featuregate.MutableFeatureGate)
+}
+
+// run configures the process, refuses what must be refused, and schedules.
+func run(ctx context.Context, flags *pflag.FlagSet, opts *options.Options) error {
+	gates := gatesOf(opts)
+	if err := logsapi.ValidateAndApply(opts.Logs, gates); err != nil {
+		return err
+	}
+	cliflag.PrintFlags(flags)
+	logger := klog.FromContext(ctx)
+
+	cfg, err := configure(logger, opts, plugins.Checks())
+	if err != nil {
+		return err
+	}
+	if err := guard(cfg, gates); err != nil {
+		return err
+	}
+	if opts.WriteConfigTo != "" {
+		return write(cfg, opts.WriteConfigTo)
+	}
+	registry := plugins.Registry()
+	if !usesAny(cfg, registry) {
+		logger.Info("No profile enables a plugin of Muster: this is a plain kube-scheduler", "config", opts.ConfigFile)
+	}
+	muster, kubernetes := versions()
+	logger.Info("Starting Muster", "version", muster, "kubernetes", kubernetes)
+
+	// Without a leader to be, the framework's goroutines end with this.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	cc, sched, err := setup(ctx, opts, registry)
+	if err != nil {
+		return err
+	}
+	gates.AddMetrics()
+	opts.ComponentGlobalsRegistry.AddMetrics()
+
+	if err := app.Run(ctx, cc, sched); ctx.Err() == nil {
+		return err
+	}
+	return nil // asked to end
+}
