@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -22,6 +23,9 @@ import (
 //
 //go:embed config.yaml
 var defaultConfig []byte
+
+// DefaultConfig returns the configuration without --config, as YAML.
+func DefaultConfig() []byte { return slices.Clone(defaultConfig) }
 
 // configure decides the configuration: the file that --config names or else
 // the built-in one, with the flags that apply to it. It leaves the result in

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes/scheme"
+	typedv1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 
@@ -36,6 +39,7 @@ type job struct {
 type courier struct {
 	handle fwk.Handle
 	gangs  *Gangs
+	events record.EventRecorder
 	wake   chan struct{}
 
 	mu      sync.Mutex
@@ -43,8 +47,19 @@ type courier struct {
 	notices map[gang.Key]bool // those that will come
 }
 
-func newCourier(h fwk.Handle, g *Gangs) *courier {
-	return &courier{handle: h, gangs: g, wake: make(chan struct{}, 1), notices: map[gang.Key]bool{}}
+// newCourier returns a courier. It has an event recorder of its own: the
+// framework's takes two events with one reason for one, and keeps the first text
+// when the number of members that are missing changes.
+func newCourier(ctx context.Context, h fwk.Handle, g *Gangs) *courier {
+	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
+	broadcaster.StartRecordingToSink(&typedv1.EventSinkImpl{Interface: h.ClientSet().CoreV1().Events("")})
+	return &courier{
+		handle:  h,
+		gangs:   g,
+		events:  broadcaster.NewRecorder(scheme.Scheme, v1.EventSource{Component: "muster"}),
+		wake:    make(chan struct{}, 1),
+		notices: map[gang.Key]bool{},
+	}
 }
 
 // send takes jobs over. Nominations are dropped at once, since the caller may
@@ -133,5 +148,5 @@ func (c *courier) carryOut(j job) {
 }
 
 func (c *courier) tell(pod *v1.Pod, reason, why string) {
-	c.handle.EventRecorder().Eventf(pod, nil, v1.EventTypeWarning, reason, "Scheduling", "%s", why)
+	c.events.Event(pod, v1.EventTypeWarning, reason, why)
 }

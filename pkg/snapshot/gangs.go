@@ -7,8 +7,10 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/client-go/tools/cache"
 	fwk "k8s.io/kube-scheduler/framework"
+	schedv1alpha1 "sigs.k8s.io/scheduler-plugins/apis/scheduling/v1alpha1"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
 	"github.com/muster-scheduler/muster/pkg/queue"
@@ -20,6 +22,7 @@ type Gangs struct {
 	mu         sync.Mutex
 	roster     *gang.Roster
 	pods       map[string]*v1.Pod // members by UID, as last seen
+	lost       recent             // UIDs of members that went away
 	schedulers []string           // the names of this process's profiles
 
 	courier *courier
@@ -30,7 +33,7 @@ const defaultMaxMembers = 10000
 
 func newGangs(ctx context.Context, h fwk.Handle) *Gangs {
 	g := &Gangs{roster: gang.NewRoster(defaultMaxMembers), pods: map[string]*v1.Pod{}}
-	g.courier = newCourier(h, g)
+	g.courier = newCourier(ctx, h, g)
 	go g.courier.run(ctx)
 	return g
 }
@@ -82,9 +85,45 @@ func (g *Gangs) see(pod *v1.Pod) {
 		if !slices.Contains(g.schedulers, pod.Spec.SchedulerName) {
 			return nil // another scheduler's pod
 		}
+		// The queue hears of updates and deletions later than the informer does,
+		// and may ask about a pod as it was before.
+		if known := g.pods[uid]; known != nil && older(pod, known) || m.Phase != gang.Done && g.lost.has(uid) {
+			return nil
+		}
 		g.pods[uid] = pod
 		return r.Observe(key, m)
 	})
+}
+
+// recent is a set of the last UIDs that were added.
+type recent struct {
+	set   map[string]bool
+	order []string
+}
+
+// recentKept is how many there are at most: more than pods go away in the
+// moment by which the queue is late.
+const recentKept = 1 << 16
+
+func (r *recent) has(uid string) bool { return r.set[uid] }
+
+func (r *recent) add(uid string) {
+	if r.set == nil {
+		r.set = map[string]bool{}
+	}
+	if r.set[uid] {
+		return
+	}
+	r.set[uid] = true
+	if r.order = append(r.order, uid); len(r.order) > recentKept {
+		delete(r.set, r.order[0])
+		r.order = r.order[1:]
+	}
+}
+
+func older(a, b *v1.Pod) bool {
+	order, err := resourceversion.CompareResourceVersion(a.ResourceVersion, b.ResourceVersion)
+	return err == nil && order < 0
 }
 
 // unlabelled keeps a member in its gang whose labels were taken away: what it
@@ -103,10 +142,26 @@ func (g *Gangs) unlabelled(pod *v1.Pod) {
 
 func (g *Gangs) lose(uid string) {
 	g.do(func(r *gang.Roster) []gang.Action {
+		if g.pods[uid] != nil {
+			g.lost.add(uid)
+		}
 		todo := r.Forget(uid)
 		delete(g.pods, uid)
 		return todo
 	})
+}
+
+// seeGroup records what a PodGroup states.
+func (g *Gangs) seeGroup(pg *schedv1alpha1.PodGroup) {
+	key, group := groupOf(pg)
+	g.do(func(r *gang.Roster) []gang.Action { return r.SetGroup(key, group) })
+	g.courier.noticeLater(key) // its members may still be too few
+}
+
+func (g *Gangs) loseGroup(pg *schedv1alpha1.PodGroup) {
+	key, _ := groupOf(pg)
+	g.do(func(r *gang.Roster) []gang.Action { return r.SetGroup(key, nil) })
+	g.courier.noticeLater(key)
 }
 
 // vanish records that the scheduler's pod informer no longer lists a pod. It

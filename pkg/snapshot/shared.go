@@ -100,19 +100,12 @@ func (s *Shared) watchPodGroups(ctx context.Context, client *podgroupclient.Clie
 		}
 	}
 	factory := podgroupinformers.NewSharedInformerFactory(client, 0)
-	set := func(o any) {
-		if pg, ok := o.(*schedv1alpha1.PodGroup); ok {
-			key, group := groupOf(pg)
-			s.Gangs.do(func(r *gang.Roster) []gang.Action { return r.SetGroup(key, group) })
-		}
-	}
 	_, err := factory.Scheduling().V1alpha1().PodGroups().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    set,
-		UpdateFunc: func(_, o any) { set(o) },
+		AddFunc:    func(o any) { s.Gangs.seeGroup(o.(*schedv1alpha1.PodGroup)) },
+		UpdateFunc: func(_, o any) { s.Gangs.seeGroup(o.(*schedv1alpha1.PodGroup)) },
 		DeleteFunc: func(o any) {
 			if pg, ok := lastKnown[*schedv1alpha1.PodGroup](o); ok {
-				key, _ := groupOf(pg)
-				s.Gangs.do(func(r *gang.Roster) []gang.Action { return r.SetGroup(key, nil) })
+				s.Gangs.loseGroup(pg)
 			}
 		},
 	})
