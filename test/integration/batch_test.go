@@ -1,0 +1,62 @@
+package integration
+
+import (
+	"bufio"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"k8s.io/client-go/rest"
+)
+
+// TestIdenticalPodsAreBatched: our plugins must not stand in the way of the
+// framework's batches of equal pods, and the scheduler's own metric says
+// whether one was used.
+func TestIdenticalPodsAreBatched(t *testing.T) {
+	p := shared.start(t)
+	c := newCluster(t, p.sandbox.Config, "4", "4", "4")
+	before := hints(t, p)
+	for _, pod := range c.members("equal", 6, "", "500m") {
+		pod.Labels, pod.Annotations = nil, nil
+		c.create(pod)
+	}
+	c.waitBound("equal", 6)
+	c.wait("a batch hint to be used", func() (bool, string) {
+		now := hints(t, p)
+		return now > before, fmt.Sprintf("%v before, %v now", before, now)
+	})
+}
+
+// hints returns how many pods the scheduler placed by a batch's hint.
+func hints(t *testing.T, p *plane) (total float64) {
+	t.Helper()
+	config := rest.CopyConfig(p.sandbox.Config)
+	config.Host, config.TLSClientConfig = p.muster.URL, rest.TLSClientConfig{Insecure: true}
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.CloseIdleConnections()
+	response, err := client.Get(p.muster.URL + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("/metrics answered %s", response.Status)
+	}
+	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		if !strings.HasPrefix(name, "scheduler_batch_attempts_total{") || !strings.Contains(name, `"hint_used"`) {
+			continue
+		}
+		n, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += n
+	}
+	return total
+}

@@ -1,0 +1,199 @@
+package integration
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	schedv1alpha1 "sigs.k8s.io/scheduler-plugins/apis/scheduling/v1alpha1"
+
+	"github.com/muster-scheduler/muster/pkg/gang"
+	"github.com/muster-scheduler/muster/pkg/plugins/gangbind"
+)
+
+// bindDeadline is the longest time for which a gang may be bound in part.
+const bindDeadline = 30 * time.Second
+
+func TestGangThatFitsStartsWhole(t *testing.T) {
+	c := newCluster(t, shared.start(t).sandbox.Config, "2", "2")
+	c.create(c.members("whole", 4, "4", "1")...)
+	c.waitBound("whole", 4)
+	if window, _ := c.history.partial("whole", 4); window > bindDeadline {
+		t.Errorf("bound in part for %s", window)
+	}
+	plans := map[string]bool{}
+	for _, name := range c.bound("whole") {
+		plans[c.get(name).Annotations[gangbind.PlanAnnotation]] = true
+	}
+	if len(plans) != 1 || plans[""] {
+		t.Errorf("members carry the plans %v, want one", plans)
+	}
+}
+
+func TestGangThatDoesNotFitHoldsNothingAndStartsWhenThereIsRoom(t *testing.T) {
+	c := newCluster(t, shared.start(t).sandbox.Config, "2", "3")
+	c.create(c.pod("tenant", "1"))
+	c.waitBound("tenant", 1)
+	c.create(c.members("five", 5, "5", "1")...)
+	c.waitEvent("five", "FailedScheduling", "4 of 5 members fit", "insufficient cpu")
+	if got := c.bound("five"); len(got) > 0 {
+		t.Errorf("%v have a node, want none", got)
+	}
+	// What the gang does not get is free for others: nothing is held for it.
+	c.create(c.pod("guest", "2"))
+	c.waitBound("guest", 1)
+	c.remove1("guest")
+	c.remove1("tenant")
+	c.waitBound("five", 5)
+	if window, _ := c.history.partial("five", 5); window > bindDeadline {
+		t.Errorf("bound in part for %s", window)
+	}
+	if texts := c.events("five", "FailedScheduling"); len(texts) > 3 {
+		t.Errorf("%d events about one gang: %q", len(texts), texts)
+	}
+}
+
+func TestTwoGangsInterleavedPodByPod(t *testing.T) {
+	interleave := func(c *cluster, scheduler string) {
+		for i := range 6 {
+			for _, g := range []string{"red", "blue"} {
+				p := c.member(g, i, "6", "1")
+				p.Spec.SchedulerName = scheduler
+				c.create(p)
+			}
+		}
+	}
+	t.Run("muster: one runs whole, the other waits whole", func(t *testing.T) {
+		c := newCluster(t, shared.start(t).sandbox.Config, "5", "5")
+		interleave(c, "muster")
+		c.wait("one gang to be bound whole", func() (bool, string) {
+			red, blue := len(c.bound("red")), len(c.bound("blue"))
+			return max(red, blue) == 6, fmt.Sprintf("red %d, blue %d", red, blue)
+		})
+		first, second := "red", "blue"
+		if len(c.bound("blue")) == 6 {
+			first, second = second, first
+		}
+		c.waitEvent(second, "FailedScheduling", "4 of 6 members fit")
+		if got := c.bound(second); len(got) > 0 {
+			t.Errorf("of the waiting gang %v have a node", got)
+		}
+		for i := range 6 {
+			c.remove1(fmt.Sprintf("%s-%d", first, i))
+		}
+		c.waitBound(second, 6)
+		for _, g := range []string{"red", "blue"} {
+			if window, most := c.history.partial(g, 6); window > bindDeadline || most != 6 {
+				t.Errorf("gang %s: at most %d bound, in part for %s", g, most, window)
+			}
+		}
+	})
+	t.Run("control: the default scheduler leaves both half placed", func(t *testing.T) {
+		c := newCluster(t, shared.start(t).sandbox.Config, "5", "5")
+		interleave(c, "default-scheduler")
+		c.wait("ten pods to have a node", func() (bool, string) {
+			red, blue := len(c.bound("red")), len(c.bound("blue"))
+			return red+blue == 10, fmt.Sprintf("red %d, blue %d", red, blue)
+		})
+		if red, blue := len(c.bound("red")), len(c.bound("blue")); red == 6 || blue == 6 {
+			t.Errorf("red %d, blue %d: the scenario does not show the deadlock", red, blue)
+		}
+	})
+}
+
+func TestGangOfAPodGroup(t *testing.T) {
+	c := newCluster(t, shared.start(t).sandbox.Config, "4")
+	pods := c.members("grouped", 3, "", "1")
+	for _, p := range pods {
+		p.Labels, p.Annotations = map[string]string{gang.PodGroupLabel: "grouped"}, nil
+	}
+	c.create(pods...)
+	c.waitEvent("grouped", "WaitingForGang", "PodGroup "+c.ns+"/grouped does not exist")
+	pg := &schedv1alpha1.PodGroup{ObjectMeta: metav1.ObjectMeta{Name: "grouped"}, Spec: schedv1alpha1.PodGroupSpec{MinMember: 4}}
+	pg, err := c.podGroups.SchedulingV1alpha1().PodGroups(c.ns).Create(t.Context(), pg, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.waitEvent("grouped", "WaitingForGang", "3 of 4 members exist")
+	if got := c.bound("grouped"); len(got) > 0 {
+		t.Errorf("%v have a node before the gang is complete", got)
+	}
+	pg.Spec.MinMember = 3
+	if _, err := c.podGroups.SchedulingV1alpha1().PodGroups(c.ns).Update(t.Context(), pg, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	c.waitBound("grouped", 3)
+}
+
+func TestMemberThatComesLaterJoinsARunningGang(t *testing.T) {
+	c := newCluster(t, shared.start(t).sandbox.Config, "3")
+	c.create(c.members("late", 2, "2", "1")...)
+	c.waitBound("late", 2)
+	c.create(c.member("late", 2, "2", "1"))
+	c.waitBound("late", 3)
+	// A replacement is placed alone: the rest is running.
+	c.remove1("late-0")
+	c.create(c.member("late", 3, "2", "1"))
+	c.waitBound("late", 3)
+}
+
+func TestGangPlannedByTheProfilesOwnFilters(t *testing.T) {
+	c := newCluster(t, shared.start(t).sandbox.Config, "8", "8", "8")
+	pods := c.members("apart", 4, "4", "1")
+	for _, p := range pods {
+		p.Spec.Affinity = &v1.Affinity{PodAntiAffinity: &v1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []v1.PodAffinityTerm{{
+			TopologyKey:   v1.LabelHostname,
+			LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{gang.NameLabel: "apart"}},
+		}}}}
+	}
+	for i := range 3 {
+		c.label(fmt.Sprintf("%s-%d", c.ns, i), v1.LabelHostname)
+	}
+	c.create(pods...)
+	c.waitEvent("apart", "FailedScheduling", "3 of 4 members fit", "pod affinity or anti-affinity")
+	if got := c.bound("apart"); len(got) > 0 {
+		t.Errorf("%v have a node, want none", got)
+	}
+	c.addNode(c.ns+"-more", "8")
+	c.label(c.ns+"-more", v1.LabelHostname)
+	c.waitBound("apart", 4)
+	nodes := map[string]bool{}
+	for _, name := range c.bound("apart") {
+		nodes[c.get(name).Spec.NodeName] = true
+	}
+	if len(nodes) != 4 {
+		t.Errorf("the members share nodes: %v", nodes)
+	}
+}
+
+func TestGangGoesWhereItsImageIs(t *testing.T) {
+	c := newCluster(t, shared.start(t).sandbox.Config, "8", "8")
+	const big = 8 << 30
+	image := v1.ContainerImage{Names: []string{"registry.example/train@sha256:4355a46b19d348dc2f57c046f8ef63d4538ebb936000f3c9ee954a27460dd865", "registry.example/train:v1"}, SizeBytes: big}
+	for i := range 2 {
+		c.addNode(fmt.Sprintf("%s-warm-%d", c.ns, i), "2", image)
+	}
+	pods := c.members("warm", 4, "4", "1")
+	for _, p := range pods {
+		p.Spec.Containers[0].Image = "registry.example/train:v1"
+	}
+	c.create(pods...)
+	c.waitBound("warm", 4)
+	for _, name := range c.bound("warm") {
+		p := c.get(name)
+		if got := p.Annotations[gangbind.PullBytesAnnotation]; got != "0" {
+			t.Errorf("%s on %s is expected to pull %s bytes, want 0", name, p.Spec.NodeName, got)
+		}
+	}
+	// The warm nodes are full: one more has to pull, and says so.
+	p := c.pod("cold", "1")
+	p.Spec.Containers[0].Image = "registry.example/train:v1"
+	c.create(p)
+	c.waitBound("cold", 1)
+	cold := c.get("cold")
+	if bytes, seconds := cold.Annotations[gangbind.PullBytesAnnotation], cold.Annotations[gangbind.PullSecondsAnnotation]; bytes != fmt.Sprint(big) || seconds != "214.9" {
+		t.Errorf("the cold pod is expected to pull %s bytes in %s s, want %d in 214.9", bytes, seconds, big)
+	}
+}
