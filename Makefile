@@ -1,0 +1,73 @@
+# Every target is one go command or one script of hack/. Only Go, git and make are needed, and nothing is downloaded
+# but the tools of `make lint`.
+
+# The compiled packages are shared between all checkouts of this machine by -trimpath: without it, the path of the
+# checkout is part of every package, and each new directory compiles 3,000 packages again.
+# -buildvcs=false: the state of git is not part of a build, so the same source gives the same binary.
+export GOFLAGS := -trimpath -buildvcs=false -mod=vendor
+# One setting for every binary, or each package would be compiled twice: static, and no C compiler needed.
+# Only -race needs C.
+export CGO_ENABLED := 0
+
+# KEEP=1 leaves the demo's cluster running.
+KEEP ?=
+# What make perf measures: a label of the scheduler_perf cases in test/perf.
+PERF_LABEL ?= short
+IMAGE ?= ghcr.io/muster-scheduler/muster-scheduler:latest
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## Show this list.
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  %-12s %s\n' "$$name" "$$text"; done
+
+.PHONY: build
+build: ## Build every command into bin/.
+	@hack/build.sh
+
+.PHONY: demo
+demo: ## Run gangs on a simulated cluster on this machine and tell what happens; KEEP=1 leaves it running.
+	@hack/build.sh muster-sandbox >/dev/null
+	@bin/muster-sandbox demo $(if $(KEEP),--keep)
+
+.PHONY: test
+test: unit integration perf ## Run all tests, and the shortest measurements once.
+
+.PHONY: unit
+unit: ## Run the tests of single packages, with the race detector if there is a C compiler.
+	@hack/unit.sh
+
+.PHONY: integration
+integration: ## Run the scheduler against a real API server.
+	go test -vet=off -timeout=20m ./test/integration/...
+
+.PHONY: perf
+perf: ## Measure the scheduler; PERF_LABEL chooses the cases.
+	@mkdir -p .cache/perf
+	go test -vet=off -timeout=60m -run='^$$' -bench=. -benchtime=1ns ./test/perf/... \
+		-args -perf-scheduling-label-filter=$(PERF_LABEL) -data-items-dir=$(CURDIR)/.cache/perf
+
+.PHONY: lint
+lint: ## Run golangci-lint, vet and staticcheck.
+	@hack/lint.sh
+
+.PHONY: update
+update: ## Format the code and bring go.mod and vendor/ up to date.
+	@hack/update.sh
+
+.PHONY: verify
+verify: ## Check that nothing is left for make update, lint, and the rules of pkg/architecture.md.
+	@hack/verify.sh
+
+.PHONY: image
+image: ## Build the container image, named IMAGE.
+	@hack/image.sh $(IMAGE)
+
+.PHONY: image-test
+image-test: ## Build the image around bin/muster-scheduler with buildah, offline, and check it.
+	@hack/build.sh muster-scheduler
+	@hack/image-test.sh
+
+.PHONY: clean
+clean: ## Remove what make built; Go's own cache stays.
+	rm -rf bin dist .cache
