@@ -93,29 +93,42 @@ func waitPhase(t *testing.T, client kubernetes.Interface, name string, want v1.P
 
 // Pods run and end on both kinds of node; a lost node does nothing until it is found again.
 func TestNodes(t *testing.T) {
-	s, client := start(t, sandbox.Options{Kubelets: 1, Nodes: 1, Racks: 2})
-	for _, node := range []string{"node-0", "node-1"} {
+	s, client := start(t, sandbox.Options{Kubelets: 1, Nodes: 2, Racks: 2})
+	lose := []string{"node-0", "node-1"}
+	for _, node := range lose {
 		create(t, client, pod("on-"+node, node))
 		waitPhase(t, client, "on-"+node, v1.PodSucceeded)
 	}
-	if err := s.LoseNodes("node-0", "node-1"); err != nil {
+	if err := s.LoseNodes(lose...); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(time.Second)
-	for _, node := range []string{"node-0", "node-1"} {
-		create(t, client, pod("lost-on-"+node, node))
+	// A node is lost when it leaves a pod alone for as long as a healthy one takes to run a later pod. That it is
+	// told takes a moment, so the first pods may still run.
+	idle := func(round int) bool {
+		for _, node := range lose {
+			create(t, client, pod(fmt.Sprintf("lost-%d-on-%s", round, node), node))
+		}
+		witness := fmt.Sprintf("witness-%d", round)
+		create(t, client, pod(witness, "node-2"))
+		waitPhase(t, client, witness, v1.PodSucceeded)
+		for _, node := range lose {
+			if phase(t.Context(), client, fmt.Sprintf("lost-%d-on-%s", round, node)) != v1.PodPending {
+				return false
+			}
+		}
+		return true
 	}
-	time.Sleep(3 * time.Second)
-	for _, node := range []string{"node-0", "node-1"} {
-		if got := phase(t.Context(), client, "lost-on-"+node); got != v1.PodPending {
-			t.Errorf("pod on the lost %s is %s, want Pending", node, got)
+	round := 0
+	for !idle(round) {
+		if round++; round == 10 {
+			t.Fatal("the lost nodes still run pods")
 		}
 	}
-	if err := s.FindNodes("node-0", "node-1"); err != nil {
+	if err := s.FindNodes(lose...); err != nil {
 		t.Fatal(err)
 	}
-	for _, node := range []string{"node-0", "node-1"} {
-		waitPhase(t, client, "lost-on-"+node, v1.PodSucceeded)
+	for _, node := range lose {
+		waitPhase(t, client, fmt.Sprintf("lost-%d-on-%s", round, node), v1.PodSucceeded)
 	}
 }
 
