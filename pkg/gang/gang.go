@@ -37,6 +37,7 @@ func (k Key) String() string { return k.Namespace + "/" + k.Name }
 // Phase is how far a member has come.
 type Phase uint8
 
+// The phases, in the order in which a member goes through them.
 const (
 	Pending  Phase = iota // exists, has no node
 	Reserved              // has a node in the scheduler's memory, waits for the rest of its gang
@@ -53,6 +54,7 @@ type Member struct {
 	Index     int    // place in the gang, such as a Job's completion index; >= 0
 	Priority  int32
 	Scheduler string // the pod's spec.schedulerName
+	Owner     string // UID of the controller that made the pod, or empty
 	// Min is the gang's minimum as this member states it, >= 1. It is 0 if the
 	// gang's object states it.
 	Min int
@@ -72,24 +74,43 @@ type Group struct {
 	Fault   string
 }
 
-// older orders members by age, so that the oldest speaks for its gang whatever
-// the order in which members are seen.
+// older orders members by who speaks for their gang: first those that have a
+// node, so that no newcomer speaks against them, then by age, so that the order
+// in which members are seen does not matter.
 func older(a, b *member) int {
-	return cmp.Or(cmp.Compare(a.Created, b.Created), cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID))
+	hasNode := func(m *member) int {
+		if m.Phase == Pending {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(
+		cmp.Compare(hasNode(a), hasNode(b)),
+		cmp.Compare(a.Created, b.Created),
+		cmp.Compare(a.Name, b.Name),
+		cmp.Compare(a.UID, b.UID),
+	)
 }
 
-// disagreement says where m departs from what the leader of its gang states, or "".
-func disagreement(m, leader *member, k Key) string {
+// claim is what a gang's leader states for its whole gang.
+type claim struct {
+	priority  int32
+	scheduler string
+	min       int
+}
+
+func (m *member) claim() claim { return claim{m.Priority, m.Scheduler, m.Min} }
+
+// disagreement says where m departs from what holds for its gang, or "".
+func (c claim) disagreement(m *member) string {
+	const oldest = "that its oldest member states: all members need one"
 	switch {
-	case m.Priority != leader.Priority:
-		return fmt.Sprintf("priority %d differs from the %d of pod %s, the oldest of gang %s: all members need one priority",
-			m.Priority, leader.Priority, leader.Name, k)
-	case m.Scheduler != leader.Scheduler:
-		return fmt.Sprintf("spec.schedulerName %s differs from the %s of pod %s, the oldest of gang %s: all members need one scheduler",
-			m.Scheduler, leader.Scheduler, leader.Name, k)
-	case m.Min != leader.Min:
-		return fmt.Sprintf("annotation muster.dev/min-member says %d, pod %s, the oldest of gang %s, says %d: all members need one minimum",
-			m.Min, leader.Name, k, leader.Min)
+	case m.Priority != c.priority:
+		return fmt.Sprintf("priority %d differs from gang %s's %d, %s priority", m.Priority, m.key, c.priority, oldest)
+	case m.Scheduler != c.scheduler:
+		return fmt.Sprintf("spec.schedulerName %s differs from gang %s's %s, %s scheduler", m.Scheduler, m.key, c.scheduler, oldest)
+	case m.Min != c.min:
+		return fmt.Sprintf("annotation muster.dev/min-member: %d differs from gang %s's %d, %s minimum", m.Min, m.key, c.min, oldest)
 	}
 	return ""
 }

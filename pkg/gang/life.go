@@ -1,7 +1,10 @@
 package gang
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/muster-scheduler/muster/pkg/queue"
 )
@@ -41,6 +44,8 @@ func (r *Roster) mayEnter(g *gang, m *member) (bool, string) {
 		return true, ""
 	case g.slots != nil:
 		return false, fmt.Sprintf("gang %s is being placed without this member", g.key)
+	case g.leaving > 0 || g.resting:
+		return false, fmt.Sprintf("a plan of gang %s was given up a moment ago: it is tried again shortly", g.key)
 	}
 	if rep := g.members[g.rep]; rep == nil || !rep.waits() {
 		g.rep = m.UID
@@ -88,6 +93,7 @@ type Turn struct {
 // TurnKind is the kind of a Turn.
 type TurnKind uint8
 
+// The kinds of turns.
 const (
 	Alone TurnKind = iota // no gang has to be minded: schedule like any pod
 	Try                   // plan the gang
@@ -123,38 +129,37 @@ func (g *gang) try(m *member, n int) Turn {
 			t.UIDs = append(t.UIDs, o.UID)
 		}
 	}
-	for _, node := range sortedNames(g.vetoes) {
-		t.Veto = append(t.Veto, node)
-	}
+	t.Veto = slices.Sorted(maps.Keys(g.vetoes))
 	return t
 }
 
 // Commit makes a plan the gang's own: slots is the node by UID, by the member
-// whose cycle made the plan. It returns whom to let in. ok is false if the gang
-// changed while the plan was made and the plan no longer completes it.
-func (r *Roster) Commit(key Key, by string, slots map[string]string) (todo []Action, ok bool) {
+// whose cycle made the plan. It returns whom to let in, and the slots of those
+// who still wait for one. ok is false if the gang changed while the plan was
+// made and the plan no longer completes it.
+func (r *Roster) Commit(key Key, by string, slots Placement) (todo []Action, kept Placement, ok bool) {
 	g := r.gangs[key]
 	if g == nil {
-		return nil, false
+		return nil, nil, false
 	}
-	kept := make(map[string]string, len(slots))
+	kept = make(Placement, len(slots))
 	for uid, node := range slots {
 		if m := g.members[uid]; m != nil && m.waits() {
 			kept[uid] = node
 		}
 	}
 	if n, fault := r.minimum(g); fault != "" || g.placed+g.held+len(kept) < n {
-		return nil, false
+		return nil, nil, false
 	}
 	r.plans++
 	g.planID = fmt.Sprintf("%s/%d", key.Name, r.plans)
 	g.slots, g.verdict = kept, nil
 	for _, m := range g.sorted() {
 		if kept[m.UID] != "" && m.UID != by {
-			todo = append(todo, Action{Kind: Activate, UID: m.UID})
+			todo = append(todo, g.summon(m))
 		}
 	}
-	return todo, true
+	return todo, kept, true
 }
 
 // Fail records that no plan was found. The representative stays the one who
@@ -165,15 +170,24 @@ func (r *Roster) Fail(key Key, uid string, v Verdict) []Action {
 		return nil
 	}
 	g.verdict = &v
-	if m := g.members[uid]; m != nil {
+	if g.members[uid] != nil {
 		g.rep = uid
 	}
-	return g.abandon("the plan of gang " + key.String() + " no longer fits")
+	todo := g.abandon("the plan of gang " + key.String() + " no longer fits")
+	if len(g.vetoes) > 0 { // it had a plan when it came to this
+		todo = append(todo, Action{Kind: Freed}, g.rest())
+	}
+	return todo
 }
+
+// maxVetoes is how many nodes may refuse planned members in one attempt. More
+// refusals mean that the filters mind something that the plan cannot see.
+const maxVetoes = 8
 
 // Retry is called when a planned member was refused by its node. If ok, turn is
 // the one in which the members without a reservation are planned anew, without
-// that node; else the member had no plan, or its gang is complete without it.
+// that node. Else the member had no plan, its gang is complete without it, or
+// its gang was refused too often and gives the plan up.
 func (r *Roster) Retry(uid string) (t Turn, todo []Action, ok bool) {
 	m := r.members[uid]
 	if m == nil {
@@ -189,6 +203,11 @@ func (r *Roster) Retry(uid string) (t Turn, todo []Action, ok bool) {
 		delete(g.slots, uid)
 		return Turn{}, []Action{{Kind: Unslot, UID: uid}, {Kind: Activate, UID: uid}}, false
 	}
+	if len(g.vetoes) == maxVetoes {
+		g.rep = uid
+		todo = g.abandon(fmt.Sprintf("%d nodes refused planned members of gang %s", maxVetoes+1, g.key))
+		return Turn{}, append(todo, g.rest()), false
+	}
 	if g.vetoes == nil {
 		g.vetoes = map[string]bool{}
 	}
@@ -200,6 +219,25 @@ func (r *Roster) Retry(uid string) (t Turn, todo []Action, ok bool) {
 	}
 	g.slots = nil
 	return g.try(m, n), todo, true
+}
+
+// Wake ends a gang's rest.
+func (r *Roster) Wake(key Key) []Action {
+	g := r.gangs[key]
+	if g == nil || !g.resting {
+		return nil
+	}
+	g.resting = false
+	return r.resume(g)
+}
+
+// resume sends for the representative of a gang that may be tried again: it may
+// have come while the gang could not be, and wait for events now.
+func (r *Roster) resume(g *gang) []Action {
+	if m := g.members[g.rep]; m != nil && m.waits() && g.slots == nil && g.leaving == 0 && !g.resting {
+		return []Action{g.summon(m)}
+	}
+	return r.settle(g)
 }
 
 // Reserve records that a member has its node in the scheduler's memory.
@@ -233,44 +271,51 @@ func (r *Roster) Permit(uid string) (wait, ok bool, todo []Action) {
 		return false, true, nil
 	}
 	g := r.gangs[m.key]
-	if n, fault := r.minimum(g); fault != "" || g.placed+g.held < n {
-		return true, g.slots != nil, nil
+	if n, fault := r.minimum(g); fault != "" || m.leaving || g.placed+g.held < n {
+		return true, g.slots != nil && !m.leaving, nil
 	}
-	for _, o := range g.sorted() {
-		if o.Phase != Reserved {
-			continue
-		}
-		g.move(o, Binding)
-		if o != m {
-			todo = append(todo, Action{Kind: Allow, UID: o.UID})
-		}
-	}
-	if len(g.slots) == 0 {
-		g.slots = nil
-	}
-	return false, true, append(todo, r.settle(g)...)
+	return false, true, append(g.release(m), r.settle(g)...)
 }
 
 // Unreserve records that a member lost its node: it was rejected, or its
-// binding failed. If that breaks its gang's plan, the plan is given up and the
-// member stands in the queue for its gang, at the pace the queue retries it.
+// binding failed. If that breaks its gang's plan, the plan is given up, the gang
+// rests, and the member stands in the queue for it.
 func (r *Roster) Unreserve(uid string) []Action {
 	m := r.members[uid]
 	if m == nil {
 		return nil
 	}
 	g := r.gangs[m.key]
-	broken := g.slots != nil || m.Phase == Binding
+	asked := m.leaving
+	broke := !asked && (g.slots != nil || m.Phase == Binding)
+	g.stay(m)
 	if m.Phase == Reserved || m.Phase == Binding {
 		g.move(m, Pending)
 	}
 	delete(g.slots, uid)
-	var todo []Action
-	if n, fault := r.minimum(g); broken && (fault != "" || g.placed < n) {
+	if n, fault := r.minimum(g); broke && (fault != "" || g.placed < n) {
 		g.rep = uid
-		todo = g.abandon(fmt.Sprintf("pod %s of gang %s lost its node", m.Name, g.key))
+		todo := g.abandon(fmt.Sprintf("pod %s of gang %s lost its node", m.Name, g.key))
+		return append(todo, g.rest())
 	}
-	return append(todo, r.settle(g)...)
+	if asked && g.leaving == 0 {
+		return r.resume(g)
+	}
+	return r.settle(g)
+}
+
+// Leaving reports whether a member was told to give its node back and has not yet.
+func (r *Roster) Leaving(uid string) bool {
+	m := r.members[uid]
+	return m != nil && m.leaving
+}
+
+// Slot returns the node that is planned for a member, or "".
+func (r *Roster) Slot(uid string) string {
+	if m := r.members[uid]; m != nil {
+		return r.gangs[m.key].slots[uid]
+	}
+	return ""
 }
 
 // Phase returns how far a member has come; Pending for an unknown one.
@@ -297,4 +342,21 @@ func (r *Roster) Notice(key Key) (uid, why string) {
 		return "", ""
 	}
 	return g.leader.UID, why
+}
+
+// Retell forgets who was told what, for a process that told nobody until now.
+// It returns what is to be told to members, and the gangs that may have a notice.
+func (r *Roster) Retell() (keys []Key, todo []Action) {
+	keys = slices.SortedFunc(maps.Keys(r.gangs), func(a, b Key) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Source, b.Source))
+	})
+	for _, key := range keys {
+		for _, m := range r.gangs[key].sorted() {
+			m.told = ""
+			if m.fault != "" {
+				todo = append(todo, tell(m, m.fault)...)
+			}
+		}
+	}
+	return keys, todo
 }

@@ -65,11 +65,24 @@ func Plan(c Cluster, classes []Class, need int, t Trial) (Placement, Verdict) {
 		return cmp.Compare(resources.Share(classes[b].Ask, c.Total), resources.Share(classes[a].Ask, c.Total))
 	})
 	v := Verdict{Need: need, Nodes: len(c.Nodes)}
-	for _, i := range order {
-		v.Members += len(classes[i].UIDs)
-		left := p.place(i, classes[i])
-		if left > 0 && v.Tally == nil {
-			v.Tally, v.Short = p.explain(classes[i])
+	left := make([][]string, len(classes))
+	coupled := false
+	for i, class := range classes {
+		left[i] = class.UIDs
+		v.Members += len(class.UIDs)
+		coupled = coupled || class.Coupled
+	}
+	// A coupled class may fit only after a later one: go round until nobody more does.
+	for before := -1; before < len(p.placed); {
+		before = len(p.placed)
+		v.Tally, v.Short = nil, nil
+		for _, i := range order {
+			if left[i] = p.place(i, classes[i], left[i]); len(left[i]) > 0 && v.Tally == nil {
+				v.Tally, v.Short = p.explain(classes[i])
+			}
+		}
+		if !coupled {
+			break
 		}
 	}
 	v.Fit = len(p.placed)
@@ -92,44 +105,45 @@ type candidate struct {
 	seconds    float64
 }
 
-// place gives nodes to as many members of the class as it can and returns how
-// many are left.
-func (p *planner) place(i int, class Class) int {
+// place gives nodes to as many of the members, all of class i, as it can and
+// returns those that are left.
+func (p *planner) place(i int, class Class, members []string) []string {
 	p.why = make([]reason.Reason, len(p.c.Nodes))
-	todo := class.UIDs
-	nodes := p.candidates(class)
-	for progress := true; progress && len(todo) > 0; {
+	nodes := p.candidates(class, len(members))
+	for progress := true; progress && len(members) > 0; {
 		progress = false
 		for _, n := range nodes {
-			for len(todo) > 0 && p.fits(i, class, n.node, todo[0]) {
-				p.t.Place(i, n.node, todo[0])
+			for len(members) > 0 && p.fits(i, class, n.node, members[0]) {
+				p.t.Place(i, n.node, members[0])
 				for r, a := range class.Ask {
 					p.c.Free[n.node][r] -= a
 				}
-				p.placed[todo[0]] = p.c.Nodes[n.node]
-				todo = todo[1:]
-				progress = class.Coupled // a node that refused before may accept now
+				p.placed[members[0]] = p.c.Nodes[n.node]
+				members = members[1:]
 				if class.Coupled {
+					progress = true // a node that refused before may accept now
 					break
 				}
 			}
-			if len(todo) == 0 {
-				break
-			}
 		}
 	}
-	return len(todo)
+	return members
 }
 
+// fits reports whether the node takes one more member. It does not ask again
+// where the last answer cannot have changed.
 func (p *planner) fits(i int, class Class, node int, uid string) bool {
-	if resources.Room(p.c.Free[node], class.Ask) == 0 {
+	switch last := p.why[node].Code; {
+	case resources.Room(p.c.Free[node], class.Ask) == 0:
+		return false
+	case last != reason.None && last != reason.PodRules && last != reason.Spread:
 		return false
 	}
 	p.why[node] = p.t.Fits(i, node, uid)
 	return p.why[node].Fits()
 }
 
-func (p *planner) candidates(class Class) []candidate {
+func (p *planner) candidates(class Class, members int) []candidate {
 	nodes := make([]candidate, 0, len(p.c.Nodes))
 	for n, free := range p.c.Free {
 		if room := resources.Room(free, class.Ask); room > 0 {
@@ -137,7 +151,7 @@ func (p *planner) candidates(class Class) []candidate {
 			if class.Seconds != nil {
 				s = class.Seconds[n]
 			}
-			nodes = append(nodes, candidate{n, min(room, len(class.UIDs)), s})
+			nodes = append(nodes, candidate{n, min(room, members), s})
 		}
 	}
 	slices.SortFunc(nodes, func(a, b candidate) int {

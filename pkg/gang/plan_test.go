@@ -25,7 +25,9 @@ type bench struct {
 	nodes   []string
 	free    []resources.Vector
 	tainted []bool
-	apart   []bool // by class
+	apart   []bool   // by class
+	near    []string // by class: the class that has to be on the node already
+	names   []string // by class
 	on      []map[int]int
 	asks    []resources.Vector
 }
@@ -35,6 +37,8 @@ func (b *bench) Fits(class, node int, _ string) reason.Reason {
 	case b.tainted[node]:
 		return reason.Reason{Code: reason.Taint}
 	case b.apart[class] && b.on[node][class] > 0:
+		return reason.Reason{Code: reason.PodRules}
+	case class < len(b.near) && b.near[class] != "" && b.on[node][slices.Index(b.names, b.near[class])] == 0:
 		return reason.Reason{Code: reason.PodRules}
 	}
 	for r, a := range b.asks[class] {
@@ -99,7 +103,8 @@ func TestPlanStories(t *testing.T) {
 	})
 }
 
-// story reads a gang, one class a line as "name xN cpu=C [apart] [warm=node,…]",
+// story reads a gang, one class a line as
+// "name xN cpu=C [apart] [near=name] [warm=node,…]",
 // and tells what the planner does with it.
 func story(t *testing.T, b *bench, d *datadriven.TestData) string {
 	var need int
@@ -127,9 +132,16 @@ func story(t *testing.T, b *bench, d *datadriven.TestData) string {
 				}
 			}
 		}
+		near := ""
+		for _, w := range words {
+			if n, ok := strings.CutPrefix(w, "near="); ok {
+				near, c.Coupled = n, true
+			}
+		}
+		b.names, b.near = append(b.names, words[0]), append(b.near, near)
 		members += count
 		classes = append(classes, c)
-		b.asks, b.apart = append(b.asks, c.Ask), append(b.apart, c.Coupled)
+		b.asks, b.apart = append(b.asks, c.Ask), append(b.apart, slices.Contains(words, "apart"))
 	}
 	placed, v := gang.Plan(b.cluster(), classes, need, b)
 	v.Gang, v.Min = gang.Key{Namespace: "default", Name: "story"}, need
@@ -152,7 +164,7 @@ func amounts(t *testing.T, index resources.Index, words []string, pods int64) re
 	v[index.Position(resources.Pods)] = pods
 	for _, w := range words {
 		name, text, ok := strings.Cut(w, "=")
-		if !ok || name == "warm" {
+		if !ok || name == "warm" || name == "near" {
 			continue
 		}
 		factor := int64(1)

@@ -10,34 +10,44 @@ import (
 
 // Action is something that the caller has to do for a gang.
 type Action struct {
-	Kind ActionKind
-	UID  string // the member it concerns
-	Why  string // for Reject and Tell: a sentence for the pod's owner
+	Kind  ActionKind
+	UID   string // the member it concerns; empty for Rest and Freed
+	Why   string // for Reject and Tell: a sentence for the pod's owner
+	Gang  Key    // for Rest
+	Round int    // for Rest: how often in a row the gang had to; >= 1
 }
 
 // ActionKind is the kind of an Action.
 type ActionKind uint8
 
+// The kinds of actions.
 const (
 	Activate ActionKind = iota // let the member try to enter the queue, now
 	Allow                      // end the member's wait: bind it
 	Reject                     // end the member's wait: give its node back
 	Unslot                     // the member's planned node is no longer kept for it
 	Tell                       // tell the member's owner, once
+	Rest                       // call Wake for the gang after a while, the longer the higher the round
+	Freed                      // room that was kept for planned members is free for others
 )
 
 // member is a Member with what the roster adds.
 type member struct {
 	Member
-	key   Key
-	fault string // why it does not count: its own fault, or a disagreement with its gang
-	gated bool   // the gate last kept it out of the queue
-	told  string // the last sentence sent to its owner
-	plan  string // the name of the plan by which it got its node
+	key     Key
+	fault   string // why it does not count: its own fault, or a disagreement with its gang
+	past    bool   // it succeeded in an earlier run of its gang
+	leaving bool   // it is Reserved, and was told to give its node back
+	gated   bool   // the gate last kept it out of the queue
+	told    string // the last sentence sent to its owner
+	plan    string // the name of the plan by which it got its node
 }
 
 // waits reports whether m is to be given a node.
 func (m *member) waits() bool { return m.fault == "" && !m.Blocked && m.Phase == Pending }
+
+// speaks reports whether m may speak for its gang.
+func (m *member) speaks() bool { return m.Fault == "" && !m.past }
 
 // gang is one gang and its state. The counts are kept with every change, so
 // that no call does work in proportion to the members, but for the rare ones
@@ -46,11 +56,15 @@ type gang struct {
 	key     Key
 	group   *Group
 	members map[string]*member
-	leader  *member // the oldest without a fault of its own; it speaks for the gang
+	leader  *member // without a fault of its own; it speaks for the gang, see older
+	claim   claim   // what the leader states
 
 	exist   int                // members that count, in any phase
 	placed  int                // those that have a node for good: Binding, Bound, Done
-	held    int                // those that are Reserved
+	held    int                // those that are Reserved, and stay
+	leaving int                // members that are to give their nodes back
+	live    int                // members that have not succeeded, whether they count or not
+	owners  map[string]int     // the same by owner
 	outside map[string]*member // those that wait and are gated
 
 	rep     string            // UID of the representative
@@ -61,6 +75,10 @@ type gang struct {
 	// vetoes are nodes that refused a member after a plan chose them. They last
 	// until the next attempt, and keep a re-plan from choosing the same node for ever.
 	vetoes map[string]bool
+	// A gang whose plan broke rests before it is tried again, the longer the
+	// more often that happens in a row.
+	resting bool
+	broken  int
 }
 
 // Roster knows all gangs and their members.
@@ -96,33 +114,52 @@ func (r *Roster) SetMaxMembers(n int) { r.maxMembers = n }
 // Observe records what the API says of a member, new or known. A pod cannot
 // change gangs: the first one counts.
 func (r *Roster) Observe(key Key, seen Member) []Action {
+	var todo []Action
 	m := r.members[seen.UID]
 	if m != nil && m.key != key {
-		return tell(m, fmt.Sprintf("this pod is a member of gang %s and cannot change to %s: create it anew", m.key, key))
+		todo = tell(m, fmt.Sprintf("this pod is a member of gang %s and cannot change to %s: create it anew", m.key, key))
+		key, seen.Min, seen.Fault = m.key, m.Min, m.Fault
 	}
 	g := r.gang(key)
+	fresh, before := m == nil, g.claim
 	if m == nil {
-		m = &member{Member: seen, key: key}
+		m = &member{key: key}
 		r.members[seen.UID] = m
 		g.members[seen.UID] = m
+		m.past = seen.Phase == Done && !g.runs(seen.Owner)
 	} else {
 		g.count(m, -1)
-		own := m.Phase
-		m.Member = seen
-		if seen.Phase == Pending && (own == Reserved || own == Binding) {
-			m.Phase = own
-		}
+		g.depart(m)
 	}
+	if own := m.Phase; seen.Phase == Pending && (own == Reserved || own == Binding) {
+		seen.Phase = own
+	}
+	m.Member = seen
 	m.fault = g.faultOf(m)
 	g.count(m, +1)
+	g.arrive(m)
 	if m.Phase >= Bound {
+		g.stay(m)
 		delete(g.slots, m.UID)
 	}
-	todo := g.lead(m)
+	todo = append(todo, g.lead(m)...)
 	if m.fault != "" {
-		todo = append(todo, tell(m, m.fault)...)
+		todo = append(todo, g.refuse(m)...)
+	}
+	if fresh && m.waits() || g.claim != before {
+		return append(todo, r.reconsider(g)...)
 	}
 	return append(todo, r.settle(g)...)
+}
+
+// reconsider has a gang that was tried and did not fit tried again: it is not
+// the gang that it was.
+func (r *Roster) reconsider(g *gang) []Action {
+	if g.verdict == nil {
+		return r.settle(g)
+	}
+	g.verdict = nil
+	return r.resume(g)
 }
 
 // Forget records that a pod is gone, or on its way out.
@@ -132,10 +169,12 @@ func (r *Roster) Forget(uid string) []Action {
 		return nil
 	}
 	g := r.gangs[m.key]
+	g.stay(m)
 	g.count(m, -1)
 	delete(r.members, uid)
 	delete(g.members, uid)
 	delete(g.slots, uid)
+	g.depart(m)
 	r.retire(uid)
 	if len(g.members) == 0 {
 		delete(r.gangs, g.key)
@@ -163,13 +202,13 @@ func (r *Roster) SetGroup(key Key, group *Group) []Action {
 		delete(r.gangs, key)
 		return nil
 	}
-	return r.settle(g)
+	return r.reconsider(g)
 }
 
 func (r *Roster) gang(key Key) *gang {
 	g := r.gangs[key]
 	if g == nil {
-		g = &gang{key: key, members: map[string]*member{}, outside: map[string]*member{}}
+		g = &gang{key: key, members: map[string]*member{}, outside: map[string]*member{}, owners: map[string]int{}}
 		r.gangs[key] = g
 	}
 	return g
@@ -178,14 +217,14 @@ func (r *Roster) gang(key Key) *gang {
 // count adds m to the gang's counts, or takes it out of them.
 func (g *gang) count(m *member, by int) {
 	delete(g.outside, m.UID)
-	if m.fault != "" || m.Blocked {
+	if m.fault != "" || m.Blocked || m.past {
 		return
 	}
 	g.exist += by
 	switch {
 	case m.Phase >= Binding:
 		g.placed += by
-	case m.Phase == Reserved:
+	case m.Phase == Reserved && !m.leaving:
 		g.held += by
 	case by > 0 && m.Phase == Pending && m.gated:
 		g.outside[m.UID] = m
@@ -199,6 +238,26 @@ func (g *gang) move(m *member, to Phase) {
 	g.count(m, +1)
 }
 
+// leave has m give its node back. Until it has, it is in nobody's way and counts
+// for nothing: neither for the plan it leaves nor for the next.
+func (g *gang) leave(m *member, why string) Action {
+	g.count(m, -1)
+	m.leaving = true
+	g.leaving++
+	g.count(m, +1)
+	return Action{Kind: Reject, UID: m.UID, Why: why}
+}
+
+// stay ends what leave began.
+func (g *gang) stay(m *member) {
+	if m.leaving {
+		g.count(m, -1)
+		m.leaving = false
+		g.leaving--
+		g.count(m, +1)
+	}
+}
+
 // gate records whether m is kept out of the queue.
 func (g *gang) gate(m *member, gated bool) {
 	g.count(m, -1)
@@ -207,33 +266,32 @@ func (g *gang) gate(m *member, gated bool) {
 }
 
 func (g *gang) faultOf(m *member) string {
-	if m.Fault != "" || g.leader == nil || m == g.leader {
+	if m.Fault != "" || m.past || g.leader == nil {
 		return m.Fault
 	}
-	return disagreement(m, g.leader, g.key)
+	return g.claim.disagreement(m)
 }
 
 // lead finds the gang's leader after m changed, or, if m is nil, after the
-// leader left. Work in proportion to the members is done only when the leader
-// changes.
+// leader left, and holds every member to what it states. Work in proportion to
+// the members is done only when the leader leaves or states something else.
 func (g *gang) lead(m *member) []Action {
-	before := g.leader
 	switch {
-	case m != nil && m != g.leader && (m.Fault != "" || g.leader != nil && older(g.leader, m) <= 0):
-		return nil
-	case m != nil && m.Fault == "":
+	case m == nil || m == g.leader && !m.speaks():
+		g.leader = g.oldest()
+	case m.Phase == Pending && g.placed+g.held > 0 && g.leader != nil:
+		// A gang that has nodes is spoken for, if by a member without one.
+	case m.speaks() && (g.leader == nil || older(m, g.leader) < 0):
 		g.leader = m
-	default:
-		g.leader = nil
-		for _, o := range g.members {
-			if o.Fault == "" && (g.leader == nil || older(o, g.leader) < 0) {
-				g.leader = o
-			}
-		}
 	}
-	if g.leader == nil || before != nil && disagreement(g.leader, before, g.key) == "" && g.leader.fault == "" {
+	var now claim
+	if g.leader != nil {
+		now = g.leader.claim()
+	}
+	if now == g.claim {
 		return nil
 	}
+	g.claim = now
 	var todo []Action
 	for _, o := range g.sorted() {
 		if f := g.faultOf(o); f != o.fault {
@@ -241,11 +299,36 @@ func (g *gang) lead(m *member) []Action {
 			o.fault = f
 			g.count(o, +1)
 			if f != "" {
-				todo = append(todo, tell(o, f)...)
+				todo = append(todo, g.refuse(o)...)
 			}
 		}
 	}
 	return todo
+}
+
+// refuse tells the owner of a member with a fault, and takes back what is
+// planned or held for it.
+func (g *gang) refuse(m *member) []Action {
+	todo := tell(m, m.fault)
+	if m.Phase == Reserved && !m.leaving {
+		todo = append(todo, g.leave(m, m.fault))
+	}
+	if g.slots[m.UID] != "" {
+		delete(g.slots, m.UID)
+		todo = append(todo, Action{Kind: Unslot, UID: m.UID})
+	}
+	return todo
+}
+
+// oldest returns the first of older's order without a fault of its own, or nil.
+func (g *gang) oldest() *member {
+	var oldest *member
+	for _, m := range g.members {
+		if m.speaks() && (oldest == nil || older(m, oldest) < 0) {
+			oldest = m
+		}
+	}
+	return oldest
 }
 
 // minimum returns the gang's minimum, or why it has none.
@@ -270,8 +353,8 @@ func (r *Roster) minimum(g *gang) (int, string) {
 }
 
 // settle brings a gang in order after something changed: it gives up a plan
-// that can no longer be completed, elects a representative, and lets in those
-// who may enter.
+// that can no longer be completed, releases one that needs no more, elects a
+// representative, and lets in those who may enter.
 func (r *Roster) settle(g *gang) []Action {
 	n, fault := r.minimum(g)
 	switch {
@@ -279,10 +362,13 @@ func (r *Roster) settle(g *gang) []Action {
 		return g.abandon(fault)
 	case g.exist < n:
 		return g.abandon(gathering(g, n))
+	case g.held > 0 && g.placed+g.held >= n:
+		return append(g.release(nil), r.settle(g)...)
 	case g.placed >= n:
+		g.broken = 0
 		todo := make([]Action, 0, len(g.outside))
 		for _, m := range inOrder(g.outside) {
-			todo = append(todo, Action{Kind: Activate, UID: m.UID})
+			todo = append(todo, g.summon(m))
 		}
 		return todo
 	case g.slots != nil && g.placed+g.held+len(g.slots) < n:
@@ -298,22 +384,37 @@ func gathering(g *gang, n int) string {
 	return fmt.Sprintf("gang %s: %d of %d members exist", g.key, g.exist, n)
 }
 
-// elect makes sure that a gang without a plan has a representative at the queue.
+// summon has m try to enter the queue. It is not sent for again until the gate
+// has seen it.
+func (g *gang) summon(m *member) Action {
+	g.gate(m, false)
+	return Action{Kind: Activate, UID: m.UID}
+}
+
+// elect makes sure that a gang without a plan has a representative at the
+// queue. It does work in proportion to the members only if it has to choose one.
 func (g *gang) elect() []Action {
+	if g.leaving > 0 || g.resting {
+		return nil // Unreserve and Wake come back to it
+	}
 	if m := g.members[g.rep]; m != nil && m.waits() {
 		if m.gated {
-			return []Action{{Kind: Activate, UID: m.UID}}
+			return []Action{g.summon(m)}
 		}
 		return nil
 	}
-	g.rep = ""
-	for _, m := range g.sorted() {
-		if m.waits() {
-			g.rep = m.UID
-			return []Action{{Kind: Activate, UID: m.UID}}
+	var first *member
+	for _, m := range g.members {
+		if m.waits() && (first == nil || before(m, first) < 0) {
+			first = m
 		}
 	}
-	return nil
+	if first == nil {
+		g.rep = ""
+		return nil
+	}
+	g.rep = first.UID
+	return []Action{g.summon(first)}
 }
 
 // abandon gives up a plan: what is reserved is given back, nothing is kept.
@@ -323,14 +424,41 @@ func (g *gang) abandon(why string) []Action {
 	}
 	var todo []Action
 	for _, m := range g.sorted() {
-		if m.Phase == Reserved {
-			todo = append(todo, Action{Kind: Reject, UID: m.UID, Why: why})
+		if m.Phase == Reserved && !m.leaving {
+			todo = append(todo, g.leave(m, why))
 		}
 		if g.slots[m.UID] != "" {
 			todo = append(todo, Action{Kind: Unslot, UID: m.UID})
 		}
 	}
 	g.slots = nil
+	return append(todo, Action{Kind: Freed})
+}
+
+// rest keeps a gang whose plan broke from being tried again at once: what broke
+// it may be there still, and every attempt holds nodes for a moment.
+func (g *gang) rest() Action {
+	g.resting = true
+	g.broken++
+	return Action{Kind: Rest, Gang: g.key, Round: g.broken}
+}
+
+// release lets everybody who is reserved be bound; but is the member whose own
+// cycle it is, or nil.
+func (g *gang) release(but *member) []Action {
+	var todo []Action
+	for _, m := range g.sorted() {
+		if m.Phase != Reserved || m.leaving {
+			continue
+		}
+		g.move(m, Binding)
+		if m != but {
+			todo = append(todo, Action{Kind: Allow, UID: m.UID})
+		}
+	}
+	if len(g.slots) == 0 {
+		g.slots = nil
+	}
 	return todo
 }
 
@@ -342,10 +470,13 @@ func inOrder(set map[string]*member) []*member {
 	for _, m := range set {
 		all = append(all, m)
 	}
-	slices.SortFunc(all, func(a, b *member) int {
-		return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID))
-	})
+	slices.SortFunc(all, before)
 	return all
+}
+
+// before is the order in which members are planned and tried.
+func before(a, b *member) int {
+	return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID))
 }
 
 // tell returns the action that tells m's owner, unless the last one said the same.
@@ -366,13 +497,4 @@ func (r *Roster) retire(uid string) {
 		delete(r.keys, r.retired[0])
 		r.retired = r.retired[1:]
 	}
-}
-
-func sortedNames(set map[string]bool) []string {
-	names := make([]string, 0, len(set))
-	for n := range set {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
 }

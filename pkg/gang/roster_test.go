@@ -14,10 +14,10 @@ import (
 // TestRosterStories tells stories of gangs' lives. One command is one thing
 // that happens; the answer is what the roster wants done.
 //
-//	pod NAME gang=G [min=N] [created=N] [priority=N] [bound|done|blocked] [group]
+//	pod NAME gang=G [owner=O] [min=N] [created=N] [priority=N] [bound|done|blocked] [group]
 //	group G min=N | nogroup G | gone NAME
 //	admit NAME | take NAME | commit G by=NAME slots=(pod:node,…) | fail G by=NAME
-//	retry NAME | reserve NAME | permit NAME | unreserve NAME | notice G
+//	retry NAME | reserve NAME | permit NAME | unreserve NAME | wake G | notice G
 func TestRosterStories(t *testing.T) {
 	datadriven.Walk(t, "testdata/roster", func(t *testing.T, path string) {
 		r := NewRoster(10)
@@ -53,7 +53,7 @@ func tellStory(t *testing.T, r *Roster, words []string) string {
 	switch cmd {
 	case "pod":
 		key.Name = opts["gang"]
-		m := Member{UID: name, Name: name, Min: number("min"), Created: int64(number("created")), Priority: int32(number("priority")), Scheduler: "muster"}
+		m := Member{UID: name, Name: name, Min: number("min"), Created: int64(number("created")), Priority: int32(number("priority")), Scheduler: "muster", Owner: opts["owner"]}
 		for k := range opts {
 			switch k {
 			case "bound":
@@ -81,11 +81,11 @@ func tellStory(t *testing.T, r *Roster, words []string) string {
 		return [...]string{"alone", "tries", "goes to " + turn.Node, "waits: " + turn.Why}[turn.Kind] + tries(turn)
 	case "commit":
 		slots := Placement{}
-		for _, s := range strings.Split(strings.Trim(opts["slots"], "()"), ",") {
+		for s := range strings.SplitSeq(strings.Trim(opts["slots"], "()"), ",") {
 			pod, node, _ := strings.Cut(s, ":")
 			slots[pod] = node
 		}
-		todo, ok := r.Commit(key, opts["by"], slots)
+		todo, _, ok := r.Commit(key, opts["by"], slots)
 		return fmt.Sprintf("%v; %s", ok, actions(todo))
 	case "fail":
 		return actions(r.Fail(key, opts["by"], Verdict{}))
@@ -100,6 +100,8 @@ func tellStory(t *testing.T, r *Roster, words []string) string {
 		return fmt.Sprintf("%s; %s", map[bool]string{true: "waits", false: "passes"}[wait]+map[bool]string{true: "", false: ", the plan is gone"}[ok], actions(todo))
 	case "unreserve":
 		return actions(r.Unreserve(name))
+	case "wake":
+		return actions(r.Wake(key))
 	case "notice":
 		uid, why := r.Notice(key)
 		return strings.TrimSpace(uid + " " + why)
@@ -125,11 +127,14 @@ func actions(todo []Action) string {
 	}
 	var out []string
 	for _, a := range todo {
-		s := [...]string{"activate", "allow", "reject", "unslot", "tell"}[a.Kind] + " " + a.UID
+		s := [...]string{"activate", "allow", "reject", "unslot", "tell", "rest", "freed"}[a.Kind] + " " + a.UID
 		if a.Kind == Tell || a.Kind == Reject {
 			s += fmt.Sprintf(" (%s)", a.Why)
 		}
-		out = append(out, s)
+		if a.Kind == Rest {
+			s += fmt.Sprint(a.Round)
+		}
+		out = append(out, strings.TrimSpace(s))
 	}
 	return strings.Join(out, "; ")
 }
@@ -139,32 +144,39 @@ func actions(todo []Action) string {
 func check(t rapid.TB, r *Roster) {
 	t.Helper()
 	for key, g := range r.gangs {
-		exist, placed, held, outside := 0, 0, 0, []string{}
+		exist, placed, held, leaving, live, outside := 0, 0, 0, 0, 0, []string{}
 		for _, m := range g.members {
 			if m.fault != g.faultOf(m) {
 				t.Fatalf("gang %s: fault of %s is %q, want %q", key, m.Name, m.fault, g.faultOf(m))
 			}
-			if m.fault != "" || m.Blocked {
+			if m.leaving {
+				leaving++
+			}
+			if m.Phase != Done {
+				live++
+			}
+			if m.fault != "" || m.Blocked || m.past {
 				continue
 			}
 			exist++
 			switch {
 			case m.Phase >= Binding:
 				placed++
-			case m.Phase == Reserved:
+			case m.Phase == Reserved && !m.leaving:
 				held++
-			case m.gated:
+			case m.Phase == Pending && m.gated:
 				outside = append(outside, m.UID)
 			}
 		}
 		slices.Sort(outside)
+		if leaving != g.leaving || live != g.live {
+			t.Fatalf("gang %s counts %d leaving and %d live, want %d and %d", key, g.leaving, g.live, leaving, live)
+		}
 		if exist != g.exist || placed != g.placed || held != g.held || !slices.Equal(outside, slices.Sorted(maps.Keys(g.outside))) {
 			t.Fatalf("gang %s counts %d %d %d %v, want %d %d %d %v", key, g.exist, g.placed, g.held, slices.Sorted(maps.Keys(g.outside)), exist, placed, held, outside)
 		}
-		for _, o := range g.members {
-			if o.Fault == "" && (g.leader == nil || older(o, g.leader) < 0) {
-				t.Fatalf("gang %s: leader %v, but %s is older", key, g.leader, o.Name)
-			}
+		if o := g.oldest(); (o == nil) != (g.leader == nil) || o != nil && (g.leader.Fault != "" || g.leader.claim() != g.claim) {
+			t.Fatalf("gang %s: leader %v states %v, the oldest is %v", key, g.leader, g.claim, o)
 		}
 		if n, fault := r.minimum(g); g.slots != nil && (fault != "" || g.placed+g.held+len(g.slots) < n) {
 			t.Fatalf("gang %s keeps a plan that does not complete it: %d placed, %d held, %d slots of %d", key, g.placed, g.held, len(g.slots), n)
@@ -177,11 +189,14 @@ type world struct {
 	r       *Roster
 	keys    []Key
 	pods    map[string]Key
+	made    map[string]Member
 	queue   map[string]bool // in the queue, or on the way into it
 	outside map[string]bool // gated
 	cycle   map[string]bool // has a node, stands at Permit
 	nodes   int             // places in the cluster
 	used    map[string]bool // pods that take a place
+	rejects map[string]bool // pods that were told to give theirs back
+	rests   map[Key]bool
 	minimum map[Key]int
 }
 
@@ -193,16 +208,22 @@ func (w *world) do(todo []Action) {
 				w.enqueue(a.UID)
 			}
 		case Reject:
-			if w.cycle[a.UID] {
-				delete(w.cycle, a.UID)
-				delete(w.used, a.UID)
-				w.do(w.r.Unreserve(a.UID))
-				w.enqueue(a.UID)
-			}
+			w.rejects[a.UID] = true
+		case Rest:
+			w.rests[a.Gang] = true
 		case Allow:
 			delete(w.cycle, a.UID)
 		}
 	}
+}
+
+// lose takes a pod's node away.
+func (w *world) lose(uid string) {
+	delete(w.rejects, uid)
+	delete(w.cycle, uid)
+	delete(w.used, uid)
+	w.do(w.r.Unreserve(uid))
+	w.enqueue(uid)
 }
 
 func (w *world) enqueue(uid string) {
@@ -231,7 +252,7 @@ func (w *world) schedule(uid string, refused bool) {
 		for _, u := range turn.UIDs {
 			slots[u] = "n"
 		}
-		todo, ok := w.r.Commit(turn.Gang, uid, slots)
+		todo, _, ok := w.r.Commit(turn.Gang, uid, slots)
 		w.do(todo)
 		return ok
 	}
@@ -263,9 +284,7 @@ func (w *world) schedule(uid string, refused bool) {
 	w.r.Reserve(uid)
 	wait, ok, todo := w.r.Permit(uid)
 	if !ok {
-		delete(w.used, uid)
-		w.do(w.r.Unreserve(uid))
-		w.enqueue(uid)
+		w.lose(uid)
 		return
 	}
 	if wait {
@@ -280,8 +299,8 @@ func (w *world) schedule(uid string, refused bool) {
 func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &world{
-			r: NewRoster(10), pods: map[string]Key{}, queue: map[string]bool{}, outside: map[string]bool{},
-			cycle: map[string]bool{}, used: map[string]bool{}, minimum: map[Key]int{}, nodes: rapid.IntRange(2, 8).Draw(t, "nodes"),
+			r: NewRoster(10), pods: map[string]Key{}, made: map[string]Member{}, queue: map[string]bool{}, outside: map[string]bool{},
+			cycle: map[string]bool{}, used: map[string]bool{}, rejects: map[string]bool{}, rests: map[Key]bool{}, minimum: map[Key]int{}, nodes: rapid.IntRange(2, 8).Draw(t, "nodes"),
 		}
 		for i := range 2 {
 			key := Key{Namespace: "ns", Name: fmt.Sprint("g", i)}
@@ -289,7 +308,9 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 		}
 		observe := func(uid string, phase Phase) {
 			key := w.pods[uid]
-			w.do(w.r.Observe(key, Member{UID: uid, Name: uid, Min: w.minimum[key], Phase: phase}))
+			m := w.made[uid]
+			m.Min, m.Phase = w.minimum[key], phase
+			w.do(w.r.Observe(key, m))
 		}
 		any := func(set map[string]bool) string {
 			if len(set) == 0 {
@@ -303,6 +324,12 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 				uid := fmt.Sprintf("p%02d", created)
 				created++
 				w.pods[uid] = rapid.SampledFrom(w.keys).Draw(t, "gang")
+				w.made[uid] = Member{
+					UID: uid, Name: uid,
+					Created:  rapid.Int64Range(0, 3).Draw(t, "created"),
+					Priority: rapid.SampledFrom([]int32{0, 0, 0, 1}).Draw(t, "priority"),
+					Fault:    rapid.SampledFrom([]string{"", "", "", "bad"}).Draw(t, "fault"),
+				}
 				observe(uid, Pending)
 				w.enqueue(uid)
 			},
@@ -316,26 +343,38 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 			},
 			"bind fails": func(*rapid.T) {
 				uid := any(w.used)
-				if w.cycle[uid] || w.r.Phase(uid) != Binding {
-					return
+				if !w.cycle[uid] && w.r.Phase(uid) == Binding {
+					w.lose(uid)
 				}
-				delete(w.used, uid)
-				w.do(w.r.Unreserve(uid))
-				w.enqueue(uid)
 			},
 			"permit times out": func(*rapid.T) {
-				uid := any(w.cycle)
-				delete(w.cycle, uid)
-				delete(w.used, uid)
-				w.do(w.r.Unreserve(uid))
-				w.enqueue(uid)
+				w.lose(any(w.cycle))
+			},
+			"rejection arrives": func(*rapid.T) {
+				if uid := any(w.rejects); w.cycle[uid] && w.r.Leaving(uid) {
+					w.lose(uid)
+				}
+			},
+			"member succeeds": func(*rapid.T) {
+				if uid := any(w.used); w.r.Phase(uid) == Bound {
+					delete(w.used, uid)
+					observe(uid, Done)
+				}
+			},
+			"rest is over": func(t *rapid.T) {
+				for _, key := range w.keys {
+					if w.rests[key] && rapid.Bool().Draw(t, "wake") {
+						delete(w.rests, key)
+						w.do(w.r.Wake(key))
+					}
+				}
 			},
 			"delete": func(t *rapid.T) {
 				if len(w.pods) == 0 {
 					t.Skip("nobody there")
 				}
 				uid := rapid.SampledFrom(slices.Sorted(maps.Keys(w.pods))).Draw(t, "pod")
-				for _, set := range []map[string]bool{w.queue, w.outside, w.cycle, w.used} {
+				for _, set := range []map[string]bool{w.queue, w.outside, w.cycle, w.used, w.rejects} {
 					delete(set, uid)
 				}
 				delete(w.pods, uid)
@@ -353,6 +392,14 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 		// Calm: everybody in the queue gets turns, and there is room for all.
 		w.nodes = len(w.pods)
 		for range 3 * len(w.pods) {
+			for _, key := range w.keys {
+				w.do(w.r.Wake(key))
+			}
+			for _, uid := range slices.Sorted(maps.Keys(w.rejects)) {
+				if w.cycle[uid] && w.r.Leaving(uid) {
+					w.lose(uid)
+				}
+			}
 			for _, uid := range slices.Sorted(maps.Keys(w.queue)) {
 				if w.queue[uid] {
 					w.enqueue(uid)
@@ -366,8 +413,8 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 			if n := w.minimum[key]; g.exist >= n && g.placed < g.exist {
 				t.Fatalf("gang %s: %d of %d members have a node, with room for all; min %d", key, g.placed, g.exist, n)
 			}
-			if g.exist < w.minimum[key] && g.held > 0 {
-				t.Fatalf("gang %s holds %d nodes and is incomplete", key, g.held)
+			if g.exist < w.minimum[key] && g.held+g.leaving > 0 {
+				t.Fatalf("gang %s holds %d nodes and is incomplete", key, g.held+g.leaving)
 			}
 		}
 	})

@@ -33,16 +33,27 @@ func Checks() map[string]args.Check {
 	}
 }
 
-// Registry returns the factories of all plugins. The plugins of one scheduler,
-// of all its profiles, share one state.
-func Registry() frameworkruntime.Registry {
-	states := &states{}
+// Set is the plugins of one process. Those of one scheduler, of all its
+// profiles, share one state.
+type Set struct{ states states }
+
+// New returns a set of which no plugin is built yet.
+func New() *Set { return &Set{} }
+
+// Lead tells the plugins that this process schedules now. Until then it may be
+// a standby, which watches the cluster and says nothing to anybody. The plugins
+// call freed when room is free of which no event of the cluster tells.
+func (set *Set) Lead(freed func()) { set.states.lead(freed) }
+
+// Registry returns the factories of the plugins.
+func (set *Set) Registry() frameworkruntime.Registry {
+	states := &set.states
 	return frameworkruntime.Registry{
 		gangbind.Name: factory(states, gangbind.DefaultArgs, func(a gangbind.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
 			return gangbind.New(a, h.KubeConfig(), s.Images, s.Gangs)
 		}),
-		ganggate.Name: factory(states, ganggate.DefaultArgs, func(a ganggate.Args, _ fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
-			s.Gangs.SetMaxMembers(a.MaxMembers)
+		ganggate.Name: factory(states, ganggate.DefaultArgs, func(a ganggate.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
+			s.Gangs.Serve(h.ProfileName(), a.MaxMembers)
 			return ganggate.New(s.Gangs), nil
 		}),
 		gangplan.Name: factory(states, gangplan.DefaultArgs, func(a gangplan.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
@@ -83,6 +94,14 @@ type states struct {
 	shared    *snapshot.Shared
 }
 
+func (s *states) lead(freed func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shared != nil {
+		s.shared.Gangs.Lead(freed)
+	}
+}
+
 // of returns the shared state of the handle's scheduler, connected to its cluster.
 func (s *states) of(ctx context.Context, h fwk.Handle) (*snapshot.Shared, error) {
 	s.mu.Lock()
@@ -94,6 +113,5 @@ func (s *states) of(ctx context.Context, h fwk.Handle) (*snapshot.Shared, error)
 		}
 		s.informers, s.shared = h.SharedInformerFactory(), shared
 	}
-	s.shared.Serve(h.ProfileName())
 	return s.shared, nil
 }

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -17,6 +18,8 @@ import (
 	configv1 "k8s.io/kube-scheduler/config/v1"
 	"k8s.io/kubernetes/cmd/kube-scheduler/app"
 	"k8s.io/kubernetes/cmd/kube-scheduler/app/options"
+	"k8s.io/kubernetes/pkg/scheduler"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
@@ -119,8 +122,8 @@ func run(ctx context.Context, flags *pflag.FlagSet, opts *options.Options) error
 	if opts.WriteConfigTo != "" {
 		return write(cfg, opts.WriteConfigTo)
 	}
-	registry := plugins.Registry()
-	if !usesAny(cfg, registry) {
+	set := plugins.New()
+	if !usesAny(cfg, set.Registry()) {
 		logger.Info("No profile enables a plugin of Muster: this is a plain kube-scheduler", "config", opts.ConfigFile)
 	}
 	muster, kubernetes := versions()
@@ -129,10 +132,11 @@ func run(ctx context.Context, flags *pflag.FlagSet, opts *options.Options) error
 	// Without a leader to be, the framework's goroutines end with this.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	cc, sched, err := setup(ctx, opts, registry)
+	cc, sched, err := setup(ctx, opts, set.Registry())
 	if err != nil {
 		return err
 	}
+	onFirstPod(sched, func() { set.Lead(func() { tryAll(logger, sched) }) })
 	gates.AddMetrics()
 	opts.ComponentGlobalsRegistry.AddMetrics()
 
@@ -140,4 +144,20 @@ func run(ctx context.Context, flags *pflag.FlagSet, opts *options.Options) error
 		return err
 	}
 	return nil // asked to end
+}
+
+// onFirstPod calls f when the scheduler asks for its first pod: it schedules
+// then, after it was elected if it has to be.
+func onFirstPod(sched *scheduler.Scheduler, f func()) {
+	var once sync.Once
+	next := sched.NextEntity
+	sched.NextEntity = func(logger klog.Logger) (framework.QueuedEntityInfo, error) {
+		once.Do(f)
+		return next(logger)
+	}
+}
+
+// tryAll has the queue try everybody again who waits for room.
+func tryAll(logger klog.Logger, sched *scheduler.Scheduler) {
+	sched.SchedulingQueue.MoveAllToActiveOrBackoffQueue(logger, framework.EventUnschedulableTimeout, nil, nil, nil)
 }

@@ -72,7 +72,7 @@ func TestProfile(t *testing.T) {
 	if _, err := configure(klog.Background(), opts, plugins.Checks()); err != nil {
 		t.Fatal(err)
 	}
-	cc, sched, err := setup(t.Context(), opts, plugins.Registry())
+	cc, sched, err := setup(t.Context(), opts, plugins.New().Registry())
 	if err != nil {
 		t.Fatal(err)
 	}

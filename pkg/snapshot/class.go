@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"encoding/json"
+	"maps"
 
 	v1 "k8s.io/api/core/v1"
 )
@@ -26,13 +27,14 @@ func classKey(pod *v1.Pod) string {
 			containers[i] = v1.Container{Image: c.Image, Ports: c.Ports, Resources: c.Resources, RestartPolicy: c.RestartPolicy}
 		}
 	}
-	labels := make(map[string]string, len(pod.Labels))
-	for k, v := range pod.Labels {
-		switch k {
-		case "batch.kubernetes.io/job-completion-index", "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index":
-			continue // each member's own; who selects by them gets the filters' word in its own cycle
+	// Labels matter to what members say about one another. What other pods say
+	// about them, the filters say in each member's own cycle.
+	var labels map[string]string
+	if coupled(pod) {
+		labels = maps.Clone(pod.Labels)
+		for _, own := range []string{"batch.kubernetes.io/job-completion-index", "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"} {
+			delete(labels, own) // each member's own
 		}
-		labels[k] = v
 	}
 	text, err := json.Marshal(struct {
 		Spec   *v1.PodSpec

@@ -22,6 +22,12 @@ const (
 	// rejectRetry is how soon a rejection is tried again on a member that is
 	// reserved but does not stand at Permit yet; it gets there within one cycle.
 	rejectRetry = 5 * time.Millisecond
+	// againFirst is how soon a member that was planned anew is sent for; the
+	// delay doubles until againLast, because its cycle may take long to end.
+	againFirst, againLast = 10 * time.Millisecond, 5 * time.Second
+	// restFirst is how long a gang rests whose plan broke; the time doubles with
+	// every plan that breaks in a row, until restLast.
+	restFirst, restLast = time.Second, time.Minute
 )
 
 // PermitPlugin is the name under which members wait at Permit.
@@ -43,6 +49,7 @@ type courier struct {
 	wake   chan struct{}
 
 	mu      sync.Mutex
+	freed   func() // set when this process schedules; a standby tells nobody anything
 	jobs    []job
 	notices map[gang.Key]bool // those that will come
 }
@@ -134,19 +141,70 @@ func (c *courier) carryOut(j job) {
 		}
 		return
 	}
-	switch waiting := c.handle.GetWaitingPod(j.pod.UID); {
-	case j.action.Kind == gang.Tell:
+	switch j.action.Kind {
+	case gang.Rest:
+		time.AfterFunc(min(restLast, restFirst<<min(j.action.Round-1, 10)), func() {
+			c.gangs.do(func(r *gang.Roster) []gang.Action { return r.Wake(j.action.Gang) })
+		})
+	case gang.Freed:
+		c.mu.Lock()
+		freed := c.freed
+		c.mu.Unlock()
+		if freed != nil {
+			freed()
+		}
+	case gang.Tell:
 		c.tell(j.pod, "InvalidGangMember", j.action.Why)
-	case waiting == nil && j.action.Kind == gang.Reject && c.gangs.reserved(j.pod.UID):
-		time.AfterFunc(rejectRetry, func() { c.send([]job{j}) })
-	case waiting == nil:
-	case j.action.Kind == gang.Allow:
-		waiting.Allow(PermitPlugin)
-	case j.action.Kind == gang.Reject:
-		waiting.Reject(PermitPlugin, j.action.Why)
+	case gang.Allow:
+		if waiting := c.handle.GetWaitingPod(j.pod.UID); waiting != nil {
+			waiting.Allow(PermitPlugin)
+		}
+	case gang.Reject:
+		c.reject(j)
 	}
 }
 
+// reject has a member give its node back, unless it did so by itself meanwhile.
+func (c *courier) reject(j job) {
+	if !c.gangs.leaving(j.pod.UID) {
+		return
+	}
+	if waiting := c.handle.GetWaitingPod(j.pod.UID); waiting != nil {
+		waiting.Reject(PermitPlugin, j.action.Why)
+		return
+	}
+	time.AfterFunc(rejectRetry, func() { c.send([]job{j}) })
+}
+
+// again keeps the planned room of a pod and sends for it, until it has used its
+// slot or lost it. The cycle in which the pod was planned anew ends as a failed
+// one: the framework then drops the pod's nomination and puts it into the queue,
+// and only after that can either be undone.
+func (c *courier) again(pod *v1.Pod, after time.Duration) {
+	time.AfterFunc(after, func() {
+		node := c.gangs.Slot(pod.UID)
+		if node == "" || after > againLast {
+			return
+		}
+		nominate(c.handle, pod, node)
+		c.send([]job{{action: gang.Action{Kind: gang.Activate, UID: string(pod.UID)}, pod: pod}})
+		c.again(pod, 2*after)
+	})
+}
+
+// lead lets what is to be told be told.
+func (c *courier) lead(freed func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.freed = freed
+}
+
 func (c *courier) tell(pod *v1.Pod, reason, why string) {
+	c.mu.Lock()
+	leads := c.freed != nil
+	c.mu.Unlock()
+	if !leads {
+		return
+	}
 	c.events.Event(pod, v1.EventTypeWarning, reason, why)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -28,30 +29,36 @@ type Gangs struct {
 	courier *courier
 }
 
-// defaultMaxMembers holds where no GangGate states another.
-const defaultMaxMembers = 10000
-
 func newGangs(ctx context.Context, h fwk.Handle) *Gangs {
-	g := &Gangs{roster: gang.NewRoster(defaultMaxMembers), pods: map[string]*v1.Pod{}}
+	g := &Gangs{roster: gang.NewRoster(1), pods: map[string]*v1.Pod{}}
 	g.courier = newCourier(ctx, h, g)
 	go g.courier.run(ctx)
 	return g
 }
 
-// SetMaxMembers sets the largest minimum that a gang may state, >= 1. It is for
-// the start, before there are gangs.
-func (g *Gangs) SetMaxMembers(n int) {
+// Serve adds a profile whose pods can be members. maxMembers is the largest
+// minimum that a gang may state, >= 1; the profile that comes last decides.
+func (g *Gangs) Serve(profile string, maxMembers int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.roster.SetMaxMembers(n)
+	g.roster.SetMaxMembers(maxMembers)
+	if !slices.Contains(g.schedulers, profile) {
+		g.schedulers = append(g.schedulers, profile)
+	}
 }
 
-// serve adds a profile whose pods can be members.
-func (g *Gangs) serve(scheduler string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !slices.Contains(g.schedulers, scheduler) {
-		g.schedulers = append(g.schedulers, scheduler)
+// Lead lets what is to be told be told from now on, and tells what was to be
+// told before. freed is called when room that was kept for planned members is
+// free for others: no event of the cluster says so.
+func (g *Gangs) Lead(freed func()) {
+	g.courier.lead(freed)
+	var keys []gang.Key
+	g.do(func(r *gang.Roster) (todo []gang.Action) {
+		keys, todo = r.Retell()
+		return todo
+	})
+	for _, key := range keys {
+		g.courier.noticeLater(key)
 	}
 }
 
@@ -61,7 +68,7 @@ func (g *Gangs) do(f func(r *gang.Roster) []gang.Action) {
 	todo := f(g.roster)
 	jobs := make([]job, 0, len(todo))
 	for _, a := range todo {
-		if pod := g.pods[a.UID]; pod != nil {
+		if pod := g.pods[a.UID]; pod != nil || a.UID == "" {
 			jobs = append(jobs, job{action: a, pod: pod})
 		}
 	}
@@ -141,14 +148,18 @@ func (g *Gangs) unlabelled(pod *v1.Pod) {
 }
 
 func (g *Gangs) lose(uid string) {
+	var pod *v1.Pod
 	g.do(func(r *gang.Roster) []gang.Action {
-		if g.pods[uid] != nil {
+		if pod = g.pods[uid]; pod != nil {
 			g.lost.add(uid)
 		}
 		todo := r.Forget(uid)
 		delete(g.pods, uid)
 		return todo
 	})
+	if pod != nil {
+		g.courier.handle.DeleteNominatedPodIfExists(pod) // it may exist for long, with a finalizer
+	}
 }
 
 // seeGroup records what a PodGroup states.
@@ -165,15 +176,33 @@ func (g *Gangs) loseGroup(pg *schedv1alpha1.PodGroup) {
 }
 
 // vanish records that the scheduler's pod informer no longer lists a pod. It
-// leaves out pods that have ended, so a member that has succeeded vanishes
-// there too; the informer of succeeded members keeps that one.
+// leaves out pods that have ended, so a member that ran may have succeeded; the
+// informer of succeeded members says so within limbo.
 func (g *Gangs) vanish(pod *v1.Pod) {
-	g.mu.Lock()
-	known := g.pods[string(pod.UID)]
-	g.mu.Unlock()
-	if known != nil && phase(known) != gang.Done {
-		g.lose(string(pod.UID))
+	uid := string(pod.UID)
+	switch g.lastSeen(uid) {
+	case gang.Pending:
+		g.lose(uid)
+	case gang.Bound:
+		time.AfterFunc(limbo, func() {
+			if g.lastSeen(uid) != gang.Done {
+				g.lose(uid)
+			}
+		})
 	}
+}
+
+// limbo is how long one informer may be behind the other.
+const limbo = 2 * time.Second
+
+// lastSeen returns a member's phase as the API had it last; Pending for no member.
+func (g *Gangs) lastSeen(uid string) gang.Phase {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if pod := g.pods[uid]; pod != nil {
+		return phase(pod)
+	}
+	return gang.Pending
 }
 
 // Admit decides whether a pod may enter the scheduling queue; if not, why says
@@ -236,13 +265,14 @@ func (g *Gangs) podsOf(uids []string) []*v1.Pod {
 	return pods
 }
 
-// Commit makes a plan the gang's own and lets the planned members in.
-func (g *Gangs) Commit(key gang.Key, by *v1.Pod, slots gang.Placement) (ok bool) {
+// Commit makes a plan the gang's own and lets the planned members in. It returns
+// the slots of those who still wait for one.
+func (g *Gangs) Commit(key gang.Key, by *v1.Pod, slots gang.Placement) (kept gang.Placement, ok bool) {
 	g.do(func(r *gang.Roster) (todo []gang.Action) {
-		todo, ok = r.Commit(key, string(by.UID), slots)
+		todo, kept, ok = r.Commit(key, string(by.UID), slots)
 		return todo
 	})
-	return ok
+	return kept, ok
 }
 
 // Fail records that no plan was found.
@@ -277,12 +307,23 @@ func (g *Gangs) Plan(pod *v1.Pod) string {
 	return g.roster.Plan(string(pod.UID))
 }
 
-// reserved reports whether the pod holds a node and waits for its gang.
-func (g *Gangs) reserved(uid types.UID) bool {
+// Slot returns the node that is planned for the pod, or "".
+func (g *Gangs) Slot(uid types.UID) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.roster.Phase(string(uid)) == gang.Reserved
+	return g.roster.Slot(string(uid))
 }
+
+// leaving reports whether the pod was told to give its node back.
+func (g *Gangs) leaving(uid types.UID) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.roster.Leaving(string(uid))
+}
+
+// Again has a pod that was planned anew in its own cycle tried again as soon as
+// the queue has it back.
+func (g *Gangs) Again(pod *v1.Pod) { g.courier.again(pod, againFirst) }
 
 // podHandler feeds the roster from the scheduler's own pod informer.
 func (g *Gangs) podHandler() cache.ResourceEventHandler {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
 	schedv1alpha1 "sigs.k8s.io/scheduler-plugins/apis/scheduling/v1alpha1"
@@ -31,6 +32,9 @@ func MemberOf(pod *v1.Pod) (key gang.Key, m gang.Member, ok bool) {
 		Scheduler: pod.Spec.SchedulerName,
 		Blocked:   len(pod.Spec.SchedulingGates) > 0,
 		Phase:     phase(pod),
+	}
+	if owner := metav1.GetControllerOf(pod); owner != nil {
+		m.Owner = string(owner.UID)
 	}
 	key = gang.Key{Namespace: pod.Namespace, Name: byLabel, Source: gang.Label}
 	labels := field.NewPath("metadata", "labels")

@@ -7,6 +7,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
@@ -50,9 +51,6 @@ func Connect(ctx context.Context, h fwk.Handle) (*Shared, error) {
 	return s, nil
 }
 
-// Serve adds a profile whose pods can be members.
-func (s *Shared) Serve(profile string) { s.Gangs.serve(profile) }
-
 // watchDone watches the members that have succeeded: they still count, and the
 // scheduler's own pod informer leaves them out.
 func (s *Shared) watchDone(ctx context.Context, h fwk.Handle) error {
@@ -83,24 +81,25 @@ const podGroupPoll = 30 * time.Second
 // once that it does not; plain pods and label gangs do not need them.
 func (s *Shared) watchPodGroups(ctx context.Context, client *podgroupclient.Clientset) {
 	logger := klog.FromContext(ctx)
-	for said := false; ; said = true {
+	said := false
+	err := wait.PollUntilContextCancel(ctx, podGroupPoll, true, func(context.Context) (bool, error) {
 		_, err := client.Discovery().ServerResourcesForGroupVersion(schedv1alpha1.SchemeGroupVersion.String())
-		if err == nil {
-			break
-		}
-		if !said && apierrors.IsNotFound(err) {
-			logger.Info("The cluster serves no PodGroups, gangs by label only", "groupVersion", schedv1alpha1.SchemeGroupVersion)
-		} else if !apierrors.IsNotFound(err) {
+		switch {
+		case err == nil:
+			return true, nil
+		case !apierrors.IsNotFound(err):
 			logger.Error(err, "Asking the cluster whether it serves PodGroups", "retryIn", podGroupPoll)
+		case !said:
+			said = true
+			logger.Info("The cluster serves no PodGroups, gangs by label only", "groupVersion", schedv1alpha1.SchemeGroupVersion)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(podGroupPoll):
-		}
+		return false, nil
+	})
+	if err != nil {
+		return // the context ended
 	}
 	factory := podgroupinformers.NewSharedInformerFactory(client, 0)
-	_, err := factory.Scheduling().V1alpha1().PodGroups().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+	_, err = factory.Scheduling().V1alpha1().PodGroups().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(o any) { s.Gangs.seeGroup(o.(*schedv1alpha1.PodGroup)) },
 		UpdateFunc: func(_, o any) { s.Gangs.seeGroup(o.(*schedv1alpha1.PodGroup)) },
 		DeleteFunc: func(o any) {

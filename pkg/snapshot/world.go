@@ -30,12 +30,12 @@ type World struct {
 	classes []class
 	pods    map[string]*framework.PodInfo // by UID
 	vetoed  sets.Set[string]
-	coupled bool // some class is
 	err     error
 }
 
 // class is what all members of a gang.Class share.
 type class struct {
+	coupled  bool
 	pod      *v1.Pod // its first member
 	state    fwk.CycleState
 	only     sets.Set[string] // nodes that PreFilter left; nil for all
@@ -85,8 +85,7 @@ func NewWorld(ctx context.Context, fw framework.Framework, nodes []fwk.NodeInfo,
 			i = len(classes)
 			byKey[key] = i
 			classes = append(classes, gang.Class{Coupled: coupled(pod)})
-			w.classes = append(w.classes, w.newClass(pod))
-			w.coupled = w.coupled || classes[i].Coupled
+			w.classes = append(w.classes, w.newClass(pod, classes[i].Coupled))
 			if seconds != nil {
 				classes[i].Seconds = seconds(pod, nodes)
 			}
@@ -104,8 +103,8 @@ func NewWorld(ctx context.Context, fw framework.Framework, nodes []fwk.NodeInfo,
 	return w, w.cluster(index, pods[0]), classes, w.err
 }
 
-func (w *World) newClass(pod *v1.Pod) class {
-	c := class{pod: pod, state: framework.NewCycleState()}
+func (w *World) newClass(pod *v1.Pod, coupled bool) class {
+	c := class{coupled: coupled, pod: pod, state: framework.NewCycleState()}
 	c.state.Write(whatIfKey, whatIf{})
 	result, status, _ := w.fw.RunPreFilterPlugins(w.ctx, c.state, pod)
 	switch {
@@ -241,11 +240,8 @@ func (w *World) Place(i, n int, uid string) {
 	}
 	info := w.pods[uid]
 	w.nodes[n].AddPodInfo(info)
-	if !w.coupled {
-		return
-	}
 	for _, c := range w.classes {
-		if c.rejected != nil {
+		if !c.coupled || c.rejected != nil {
 			continue
 		}
 		if s := w.fw.RunPreFilterExtensionAddPod(w.ctx, c.state, c.pod, info, w.nodes[n]); !s.IsSuccess() {

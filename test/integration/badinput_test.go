@@ -72,8 +72,8 @@ func TestMemberThatDepartsFromItsGangIsRefusedAndTheGangGoesOn(t *testing.T) {
 	urgent, other := c.member("mixed", 8, "3", "1"), c.member("mixed", 9, "4", "1")
 	urgent.Spec.PriorityClassName = "system-cluster-critical"
 	c.create(urgent, other)
-	c.waitEvent("mixed-8", "InvalidGangMember", "priority 2000000000 differs from the 0")
-	c.waitEvent("mixed-9", "InvalidGangMember", "muster.dev/min-member says 4", "says 3")
+	c.waitEvent("mixed-8", "InvalidGangMember", "priority 2000000000 differs from gang", "all members need one priority")
+	c.waitEvent("mixed-9", "InvalidGangMember", "muster.dev/min-member: 4 differs from gang", "all members need one minimum")
 	c.create(c.member("mixed", 2, "3", "1"))
 	c.waitBound("mixed", 3)
 }

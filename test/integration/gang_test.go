@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	schedv1alpha1 "sigs.k8s.io/scheduler-plugins/apis/scheduling/v1alpha1"
@@ -166,6 +167,59 @@ func TestGangPlannedByTheProfilesOwnFilters(t *testing.T) {
 	if len(nodes) != 4 {
 		t.Errorf("the members share nodes: %v", nodes)
 	}
+}
+
+// TestMemberWithATroubleOfItsOwnDoesNotKeepItsGangWaiting: the first member,
+// which would stand in the queue for its gang, asks for a volume that does not exist.
+func TestMemberWithATroubleOfItsOwnDoesNotKeepItsGangWaiting(t *testing.T) {
+	c := newCluster(t, shared.start(t).sandbox.Config, "8")
+	pods := c.members("spoilt", 4, "3", "1")
+	pods[0].Spec.Volumes = []v1.Volume{{Name: "data", VolumeSource: v1.VolumeSource{
+		PersistentVolumeClaim: &v1.PersistentVolumeClaimVolumeSource{ClaimName: "nowhere"},
+	}}}
+	c.create(pods...)
+	c.waitBound("spoilt", 3)
+	if p := c.get("spoilt-0"); p.Spec.NodeName != "" {
+		t.Errorf("the member without its volume is on %s", p.Spec.NodeName)
+	}
+}
+
+// TestSecondRunOfAGangIsAGang: the members of the first run have succeeded and
+// still exist, as after a run of a CronJob.
+func TestSecondRunOfAGangIsAGang(t *testing.T) {
+	c := newCluster(t, shared.start(t).sandbox.Config, "3")
+	run := func(n int) {
+		template := c.member("nightly", 0, "2", "2")
+		template.Spec.RestartPolicy = v1.RestartPolicyNever
+		two := int32(2)
+		job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("run-%d", n)}, Spec: batchv1.JobSpec{
+			Parallelism: &two, Completions: &two,
+			Template: v1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: template.Labels, Annotations: template.Annotations}, Spec: template.Spec},
+		}}
+		if _, err := c.client.BatchV1().Jobs(c.ns).Create(t.Context(), job, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.addNode(c.ns+"-second", "3")
+	run(1)
+	c.waitBound("run-1", 2)
+	for _, name := range c.bound("run-1") {
+		p := c.get(name)
+		p.Status.Phase = v1.PodSucceeded
+		if _, err := c.client.CoreV1().Pods(c.ns).UpdateStatus(t.Context(), p, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Room for one: were the second run no gang, one of its members would start.
+	c.create(c.pod("tenant", "2"))
+	c.waitBound("tenant", 1)
+	run(2)
+	c.waitEvent("run-2", "FailedScheduling", "1 of 2 members fit")
+	if got := c.bound("run-2"); len(got) > 0 {
+		t.Errorf("%v have a node, want none", got)
+	}
+	c.remove1("tenant")
+	c.waitBound("run-2", 2)
 }
 
 func TestGangGoesWhereItsImageIs(t *testing.T) {

@@ -72,7 +72,7 @@ profiles:
 	sched, err := upstream.New(ctx, client, informers.NewSharedInformerFactory(client, 0), nil,
 		func(string) events.EventRecorderLogger { return events.NewFakeRecorder(1) },
 		upstream.WithProfiles(ours.Profiles[0], theirs.Profiles[0]),
-		upstream.WithFrameworkOutOfTreeRegistry(plugins.Registry()),
+		upstream.WithFrameworkOutOfTreeRegistry(plugins.New().Registry()),
 		upstream.WithKubeConfig(&rest.Config{Host: "127.0.0.1:1"}))
 	if err != nil {
 		t.Fatal(err)

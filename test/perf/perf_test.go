@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	for name := range plugins.Registry() {
+	for name := range plugins.New().Registry() {
 		perf.PluginNames = append(perf.PluginNames, name)
 	}
 	code := m.Run()
@@ -85,5 +85,5 @@ func TestConfigIsTheShippedOne(t *testing.T) {
 }
 
 func BenchmarkPerfScheduling(b *testing.B) {
-	perf.RunBenchmarkPerfScheduling(b, "performance-config.yaml", "muster", plugins.Registry())
+	perf.RunBenchmarkPerfScheduling(b, "performance-config.yaml", "muster", plugins.New().Registry())
 }

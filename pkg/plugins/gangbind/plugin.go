@@ -124,9 +124,11 @@ func (pl *GangBind) bind(ctx context.Context, binding *v1.Binding) error {
 			return err
 		}
 		klog.FromContext(ctx).V(2).Info("Binding again", "pod", klog.KObj(binding), "node", binding.Target.Name, "attempt", attempt, "err", err)
+		pause := time.NewTimer(backoff.Step())
 		select {
-		case <-time.After(backoff.Step()):
+		case <-pause.C:
 		case <-ctx.Done():
+			pause.Stop()
 			return ctx.Err()
 		}
 	}

@@ -20,19 +20,17 @@ func (pl *GangPlan) Filter(_ context.Context, state fwk.CycleState, _ *v1.Pod, n
 // gang: the members that have no node yet are planned anew, in this cycle, and
 // the member comes back at once.
 func (pl *GangPlan) PostFilter(ctx context.Context, state fwk.CycleState, pod *v1.Pod, _ fwk.NodeToStatusReader) (*fwk.PostFilterResult, *fwk.Status) {
-	s := seatOf(state)
-	if s == nil {
+	// A plugin before ours can end a planned member's cycle, hence Slot.
+	s, slot := seatOf(state), pl.gangs.Slot(pod.UID)
+	if s == nil && slot == "" {
 		return nil, fwk.NewStatus(fwk.Unschedulable) // a plain pod: preemption is next
-	}
-	if s.node == "" {
-		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable)
 	}
 	turn, pods, ok := pl.gangs.Retry(pod)
 	if !ok {
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable)
 	}
 	logger := klog.FromContext(ctx)
-	logger.V(2).Info("A planned node refused a member, planning anew", "gang", turn.Gang, "node", s.node, "pod", klog.KObj(pod))
+	logger.V(2).Info("A planned node refused a member, planning anew", "gang", turn.Gang, "node", slot, "pod", klog.KObj(pod))
 	nodes, err := pl.fw.SnapshotSharedLister().NodeInfos().List()
 	if err != nil {
 		return nil, fwk.AsStatus(err)
@@ -40,6 +38,6 @@ func (pl *GangPlan) PostFilter(ctx context.Context, state fwk.CycleState, pod *v
 	if _, status := pl.plan(ctx, pod, turn, pods, nodes); !status.IsSuccess() {
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, status.Message())
 	}
-	pl.fw.Activate(logger, map[string]*v1.Pod{string(pod.UID): pod})
+	pl.gangs.Again(pod)
 	return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "the planned node refused this member; the gang was planned anew")
 }

@@ -15,13 +15,17 @@ func (pl *GangPlan) EventsToRegister(context.Context) ([]fwk.ClusterEventWithHin
 	}
 	return []fwk.ClusterEventWithHint{
 		on(fwk.AssignedPod, fwk.Add|fwk.Delete|fwk.UpdatePodLabel|fwk.UpdatePodScaleDown),
+		on(fwk.TargetPod, fwk.UpdatePodLabel|fwk.UpdatePodScaleDown|fwk.UpdatePodToleration|fwk.UpdatePodGeneratedResourceClaim),
 		on(fwk.Node, fwk.Add|fwk.UpdateNodeAllocatable|fwk.UpdateNodeLabel|fwk.UpdateNodeTaint|fwk.UpdateNodeCondition),
 		on(fwk.PersistentVolumeClaim, fwk.Add|fwk.Update),
 		on(fwk.PersistentVolume, fwk.Add|fwk.Update),
 		on(fwk.StorageClass, fwk.Add|fwk.Update),
 		on(fwk.CSINode, fwk.Add|fwk.Update),
+		on(fwk.CSIDriver, fwk.Update),
+		on(fwk.CSIStorageCapacity, fwk.Add|fwk.Update),
 		on(fwk.VolumeAttachment, fwk.Delete),
-		on(fwk.ResourceClaim, fwk.Add|fwk.Update),
+		on(fwk.ResourceClaim, fwk.Add|fwk.Update|fwk.Delete),
+		on(fwk.DeviceClass, fwk.Add|fwk.Update),
 		on(fwk.ResourceSlice, fwk.Add|fwk.Update),
 	}, nil
 }

@@ -2,12 +2,12 @@ package gangplan
 
 import (
 	"context"
+	"slices"
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
-	"k8s.io/kubernetes/pkg/scheduler/framework"
 
 	"github.com/muster-scheduler/muster/pkg/explain"
 	"github.com/muster-scheduler/muster/pkg/gang"
@@ -65,33 +65,16 @@ func (pl *GangPlan) plan(ctx context.Context, by *v1.Pod, turn gang.Turn, pods [
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, text)
 	}
 	// The room is kept before the plan is made known: whoever gives the plan up
-	// gives up the room.
-	pl.keep(logger, by, pods, slots)
-	if !pl.gangs.Commit(turn.Gang, by, slots) {
-		pl.keep(logger, by, pods, nil)
+	// gives up the room. The member whose cycle it is needs none kept.
+	others := slices.DeleteFunc(slices.Clone(pods), func(p *v1.Pod) bool { return p.UID == by.UID })
+	snapshot.Keep(pl.fw, others, slots)
+	kept, ok := pl.gangs.Commit(turn.Gang, by, slots)
+	if len(kept) < len(slots) {
+		snapshot.Keep(pl.fw, slices.DeleteFunc(others, func(p *v1.Pod) bool { return kept[string(p.UID)] != "" }), nil)
+	}
+	if !ok {
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "gang "+turn.Gang.String()+" changed while it was planned")
 	}
-	logger.V(2).Info("Planned the gang", "gang", turn.Gang, "members", len(slots), "need", turn.Need)
-	return slots, nil
-}
-
-// keep nominates the members for their planned nodes, in memory alone, so that
-// pods of the same or a lower priority leave them the room; without slots it
-// ends the nominations. The member whose cycle it is needs none.
-func (pl *GangPlan) keep(logger klog.Logger, by *v1.Pod, pods []*v1.Pod, slots gang.Placement) {
-	for _, pod := range pods {
-		if pod.UID == by.UID {
-			continue
-		}
-		node := slots[string(pod.UID)]
-		if node == "" {
-			pl.fw.DeleteNominatedPodIfExists(pod)
-			continue
-		}
-		info, err := framework.NewPodInfo(pod)
-		if err != nil {
-			continue // it was read a moment ago
-		}
-		pl.fw.AddNominatedPod(logger, info, &fwk.NominatingInfo{NominatingMode: fwk.ModeOverride, NominatedNodeName: node})
-	}
+	logger.V(2).Info("Planned the gang", "gang", turn.Gang, "members", len(kept), "need", turn.Need)
+	return kept, nil
 }

@@ -1,0 +1,59 @@
+package integration
+
+import (
+	"fmt"
+	"testing"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/muster-scheduler/muster/pkg/sandbox"
+)
+
+// TestGangRunsOnKubelets takes a gang to Running on real kubelets, and shows
+// what happens when one member too many is asked for and when room appears.
+func TestGangRunsOnKubelets(t *testing.T) {
+	s, err := sandbox.Start(t.Context(), sandbox.Options{Kubelets: 4, CPU: resource.MustParse("2")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := s.StartScheduler(t.Context(), sandbox.Muster); err != nil {
+		t.Fatal(err)
+	}
+	c := newCluster(t, s.Config)
+	anywhere := func(pods ...*v1.Pod) []*v1.Pod {
+		for _, p := range pods {
+			p.Spec.NodeSelector = nil
+		}
+		return pods
+	}
+	running := func(prefix string, n int) {
+		t.Helper()
+		c.wait(fmt.Sprintf("%d pods %s* to run", n, prefix), func() (bool, string) {
+			up := 0
+			for _, name := range c.bound(prefix) {
+				if c.get(name).Status.Phase == v1.PodRunning {
+					up++
+				}
+			}
+			return up == n, fmt.Sprintf("%d run", up)
+		})
+	}
+	c.create(anywhere(c.members("four", 4, "4", "1")...)...)
+	running("four", 4)
+	c.create(anywhere(c.members("five", 5, "5", "1")...)...)
+	c.waitEvent("five", "FailedScheduling", "4 of 5 members fit", "insufficient cpu")
+	if got := c.bound("five"); len(got) > 0 {
+		t.Errorf("%v have a node, want none", got)
+	}
+	c.remove1("four-0")
+	running("five", 5)
+	if window, most := c.history.partial("five", 5); window > bindDeadline || most != 5 {
+		t.Errorf("at most %d bound, in part for %s", most, window)
+	}
+}
