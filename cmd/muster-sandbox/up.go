@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -96,7 +97,7 @@ func (f *upFlags) complete() error {
 	}
 	if f.schedulerConfig != "" {
 		if f.scheduler == noScheduler {
-			return fmt.Errorf("--scheduler-config has no meaning with --scheduler=none: leave one of them out")
+			return errors.New("--scheduler-config has no meaning with --scheduler=none: leave one of them out")
 		}
 		if _, err := os.Stat(f.schedulerConfig); err != nil {
 			return fmt.Errorf("--scheduler-config: %w", err)

@@ -17,7 +17,7 @@ type narrator struct{ w io.Writer }
 // title begins a part; aside goes to the end of its line.
 func (n narrator) title(text, aside string) {
 	gap := max(2, columns-utf8.RuneCountInString(text)-utf8.RuneCountInString(aside))
-	fmt.Fprintf(n.w, "\n%s%s%s\n", text, strings.Repeat(" ", gap), aside)
+	fmt.Fprintf(n.w, "\n%s\n", strings.TrimRight(text+strings.Repeat(" ", gap)+aside, " "))
 }
 
 // explain writes a paragraph.

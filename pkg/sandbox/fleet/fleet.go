@@ -81,12 +81,10 @@ func (f Fleet) Capacity() v1.ResourceList {
 // Split cuts the fleet into fleets of at most size nodes.
 func (f Fleet) Split(size int) []Fleet {
 	var parts []Fleet
-	for f.Count > 0 {
+	for done := 0; done < f.Count; done += size {
 		part := f
-		part.Count = min(size, f.Count)
+		part.First, part.Count = f.First+done, min(size, f.Count-done)
 		parts = append(parts, part)
-		f.First += part.Count
-		f.Count -= part.Count
 	}
 	return parts
 }

@@ -71,8 +71,8 @@ func Start(ctx context.Context, spec Spec, output any) (*Process, error) {
 	}
 	_ = p.Kill()
 	if errors.Is(err, ctx.Err()) {
-		_ = <-received // nothing writes to output after the return
-		return nil, fmt.Errorf("%s was not ready in time: %w%s", spec.Name, err, p.tail())
+		late := <-received // nothing writes to output after the return
+		return nil, fmt.Errorf("%s was not ready in time: %w%s", spec.Name, errors.Join(err, late), p.tail())
 	}
 	if errors.Is(err, io.EOF) { // it died without a word
 		err = cmp.Or(p.err, err)
