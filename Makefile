@@ -38,14 +38,14 @@ unit: ## Run the tests of single packages, with the race detector if there is a 
 	@hack/unit.sh
 
 .PHONY: integration
-integration: ## Run the scheduler against a real API server.
-	go test -vet=off -timeout=20m ./test/integration/...
+integration: ## Run the scheduler against a real API server, and the sandbox.
+	go test -vet=off -timeout=20m ./test/integration ./test/sandbox
 
 .PHONY: perf
 perf: ## Measure the scheduler; PERF_LABEL chooses the cases.
 	@mkdir -p .cache/perf
 	go test -vet=off -timeout=60m -run='^$$' -bench=. -benchtime=1ns ./test/perf/... \
-		-args -perf-scheduling-label-filter=$(PERF_LABEL) -data-items-dir=$(CURDIR)/.cache/perf
+		-args -v=0 -perf-scheduling-label-filter=$(PERF_LABEL) -data-items-dir=$(CURDIR)/.cache/perf
 
 .PHONY: lint
 lint: ## Run golangci-lint, vet and staticcheck.
