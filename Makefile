@@ -39,7 +39,7 @@ unit: ## Run the tests of single packages, with the race detector if there is a 
 
 .PHONY: integration
 integration: ## Run the scheduler against a real API server, and the sandbox.
-	go test -vet=off -timeout=20m ./test/integration ./test/sandbox
+	go test -vet=off -count=1 -timeout=20m ./test/integration ./test/sandbox
 
 .PHONY: perf
 perf: ## Measure the scheduler; PERF_LABEL chooses the cases.
