@@ -18,7 +18,6 @@ var (
 	// ours and not kube-scheduler's.
 	added = []string{
 		"get,list,watch scheduling.x-k8s.io/podgroups", // gangs
-		"patch scheduling.x-k8s.io/podgroups/status",   // their status
 	}
 	// kube-scheduler's and not ours.
 	dropped = []string{

@@ -10,8 +10,8 @@
 // the caller serialises the calls to one Roster.
 //
 // Invariants:
-//   - A gang holds a reservation only while it has a complete plan: as many
-//     slots as members are missing.
+//   - Between scheduling cycles, a gang holds a reservation only while it has a
+//     complete plan: as many slots as members are missing.
 //   - Members are counted by UID, within one namespace. A member that is being
 //     deleted, or has failed, does not count; one that has succeeded does.
 //   - One member at a time, the representative, may enter the queue for a gang

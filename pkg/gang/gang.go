@@ -94,12 +94,13 @@ func older(a, b *member) int {
 
 // claim is what a gang's leader states for its whole gang.
 type claim struct {
+	stated    bool // false without a leader
 	priority  int32
 	scheduler string
 	min       int
 }
 
-func (m *member) claim() claim { return claim{m.Priority, m.Scheduler, m.Min} }
+func (m *member) claim() claim { return claim{true, m.Priority, m.Scheduler, m.Min} }
 
 // disagreement says where m departs from what holds for its gang, or "".
 func (c claim) disagreement(m *member) string {

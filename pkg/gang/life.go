@@ -80,10 +80,9 @@ func (r *Roster) Rank(uid string) (key queue.Key, ok bool) {
 // Turn says what a member's scheduling cycle has to do.
 type Turn struct {
 	Kind TurnKind
-	Gang Key
 	Node string   // for Go: the planned node
-	Plan string   // for Go: the plan's name
 	Why  string   // for Wait
+	Gang Key      // for Try
 	Min  int      // for Try: the gang's minimum
 	Need int      // for Try: how many more members need a node, 0 < Need <= Min
 	UIDs []string // for Try: who may get one, the trying member first
@@ -109,14 +108,15 @@ func (r *Roster) Take(uid string) Turn {
 	}
 	g := r.gangs[m.key]
 	if node := g.slots[uid]; node != "" {
-		return Turn{Kind: Go, Gang: g.key, Node: node, Plan: g.planID}
+		return Turn{Kind: Go, Node: node}
 	}
 	if enter, why := r.mayEnter(g, m); !enter {
-		return Turn{Kind: Wait, Gang: g.key, Why: why}
+		g.gate(m, true) // out of the queue again, until it is sent for
+		return Turn{Kind: Wait, Why: why}
 	}
 	n, _ := r.minimum(g)
 	if g.placed >= n {
-		return Turn{Kind: Alone, Gang: g.key}
+		return Turn{Kind: Alone}
 	}
 	g.vetoes = nil
 	return g.try(m, n)
@@ -136,7 +136,7 @@ func (g *gang) try(m *member, n int) Turn {
 // Commit makes a plan the gang's own: slots is the node by UID, by the member
 // whose cycle made the plan. It returns whom to let in, and the slots of those
 // who still wait for one. ok is false if the gang changed while the plan was
-// made and the plan no longer completes it.
+// made and the plan no longer completes it; the gang is tried again then.
 func (r *Roster) Commit(key Key, by string, slots Placement) (todo []Action, kept Placement, ok bool) {
 	g := r.gangs[key]
 	if g == nil {
@@ -149,11 +149,15 @@ func (r *Roster) Commit(key Key, by string, slots Placement) (todo []Action, kep
 		}
 	}
 	if n, fault := r.minimum(g); fault != "" || g.placed+g.held+len(kept) < n {
-		return nil, nil, false
+		if m := g.members[by]; m != nil {
+			g.gate(m, true)
+		}
+		todo = g.abandon("gang " + key.String() + " changed while it was planned")
+		return append(todo, r.settle(g)...), nil, false
 	}
 	r.plans++
 	g.planID = fmt.Sprintf("%s/%d", key.Name, r.plans)
-	g.slots, g.verdict = kept, nil
+	g.slots = kept
 	for _, m := range g.sorted() {
 		if kept[m.UID] != "" && m.UID != by {
 			todo = append(todo, g.summon(m))
@@ -164,12 +168,11 @@ func (r *Roster) Commit(key Key, by string, slots Placement) (todo []Action, kep
 
 // Fail records that no plan was found. The representative stays the one who
 // tried, so that the events that can help reach it.
-func (r *Roster) Fail(key Key, uid string, v Verdict) []Action {
+func (r *Roster) Fail(key Key, uid string) []Action {
 	g := r.gangs[key]
 	if g == nil {
 		return nil
 	}
-	g.verdict = &v
 	if g.members[uid] != nil {
 		g.rep = uid
 	}
@@ -197,7 +200,8 @@ func (r *Roster) Retry(uid string) (t Turn, todo []Action, ok bool) {
 	node := g.slots[uid]
 	n, fault := r.minimum(g)
 	if node == "" || fault != "" {
-		return Turn{}, nil, false
+		g.gate(m, true)
+		return Turn{}, r.settle(g), false
 	}
 	if g.placed >= n { // complete without it: it may look at every node
 		delete(g.slots, uid)
@@ -293,7 +297,14 @@ func (r *Roster) Unreserve(uid string) []Action {
 		g.move(m, Pending)
 	}
 	delete(g.slots, uid)
-	if n, fault := r.minimum(g); broke && (fault != "" || g.placed < n) {
+	n, fault := r.minimum(g)
+	incomplete := fault != "" || g.placed < n
+	if asked || incomplete {
+		// Nobody but the roster sends for it again. A member whose binding failed
+		// and whose gang needs it no more comes back at the queue's own pace.
+		g.gate(m, true)
+	}
+	if broke && incomplete {
 		g.rep = uid
 		todo := g.abandon(fmt.Sprintf("pod %s of gang %s lost its node", m.Name, g.key))
 		return append(todo, g.rest())
@@ -318,12 +329,20 @@ func (r *Roster) Slot(uid string) string {
 	return ""
 }
 
-// Phase returns how far a member has come; Pending for an unknown one.
-func (r *Roster) Phase(uid string) Phase {
-	if m := r.members[uid]; m != nil {
-		return m.Phase
+// Released reports whether a member may be bound and is not seen bound yet.
+func (r *Roster) Released(uid string) bool {
+	m := r.members[uid]
+	return m != nil && m.Phase == Binding
+}
+
+// Reconsider has a member's gang tried again if it does not fit as it is:
+// something about the member changed that filters look at.
+func (r *Roster) Reconsider(uid string) []Action {
+	m := r.members[uid]
+	if m == nil {
+		return nil
 	}
-	return Pending
+	return r.reconsider(r.gangs[m.key])
 }
 
 // Notice returns what the owner of a gang that cannot be tried yet should be

@@ -40,10 +40,20 @@ type Trial interface {
 // Placement is the node of every placed member, by UID.
 type Placement map[string]string
 
+// Order is the order in which the classes choose their nodes, by the largest
+// share of the cluster's capacity that one member takes.
+type Order uint8
+
+// The orders. HardestFirst finds most; EasiestFirst finds a place for a gang that
+// can do without its hardest members.
+const (
+	HardestFirst Order = iota
+	EasiestFirst
+)
+
 // Plan places the members of classes on c, at least need of them, or nobody.
 //
-// Classes go hardest first: by the largest share of the cluster's capacity that
-// one member takes. For each class the nodes with room are tried in the order
+// For each class the nodes with room are tried in the order
 // of the time until its images are ready there, then of how many of its members
 // they take, fullest first; so the slowest member starts as early as it can,
 // and few nodes pull. A node's room is arithmetic; whether it accepts a member
@@ -55,14 +65,18 @@ type Placement map[string]string
 //
 // Cost: one pass of arithmetic over all nodes and one sort per class, and one
 // question to the trial per member, plus one per node that refuses.
-func Plan(c Cluster, classes []Class, need int, t Trial) (Placement, Verdict) {
+func Plan(c Cluster, classes []Class, need int, by Order, t Trial) (Placement, Verdict) {
 	p := planner{c: c, t: t, placed: Placement{}}
 	order := make([]int, len(classes))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Compare(resources.Share(classes[b].Ask, c.Total), resources.Share(classes[a].Ask, c.Total))
+		harder := cmp.Compare(resources.Share(classes[b].Ask, c.Total), resources.Share(classes[a].Ask, c.Total))
+		if by == EasiestFirst {
+			return -harder
+		}
+		return harder
 	})
 	v := Verdict{Need: need, Nodes: len(c.Nodes)}
 	left := make([][]string, len(classes))

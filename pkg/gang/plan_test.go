@@ -143,7 +143,7 @@ func story(t *testing.T, b *bench, d *datadriven.TestData) string {
 		classes = append(classes, c)
 		b.asks, b.apart = append(b.asks, c.Ask), append(b.apart, slices.Contains(words, "apart"))
 	}
-	placed, v := gang.Plan(b.cluster(), classes, need, b)
+	placed, v := gang.Plan(b.cluster(), classes, need, gang.HardestFirst, b)
 	v.Gang, v.Min = gang.Key{Namespace: "default", Name: "story"}, need
 	if placed == nil {
 		return explain.NoFit(v) + "\n"
@@ -233,7 +233,7 @@ func TestPlanOfOneClassAgreesWithTryingEverything(t *testing.T) {
 		b, classes := drawBench(t, 1)
 		need := rapid.IntRange(1, len(classes[0].UIDs)).Draw(t, "need")
 		want := exhaustive(b.free, slices.Repeat([]resources.Vector{classes[0].Ask}, need))
-		placed, v := gang.Plan(b.cluster(), classes, need, b.clone())
+		placed, v := gang.Plan(b.cluster(), classes, need, gang.HardestFirst, b.clone())
 		if got := placed != nil; got != want {
 			t.Fatalf("planned: %v, possible: %v, verdict %+v", got, want, v)
 		}
@@ -248,7 +248,7 @@ func TestPlanNeverPromisesMoreThanThereIs(t *testing.T) {
 			members += len(c.UIDs)
 		}
 		need := rapid.IntRange(1, members).Draw(t, "need")
-		placed, v := gang.Plan(b.cluster(), classes, need, b.clone())
+		placed, v := gang.Plan(b.cluster(), classes, need, gang.HardestFirst, b.clone())
 		if placed == nil {
 			if v.Fit >= need {
 				t.Fatalf("%d of %d fit, and no plan", v.Fit, need)
@@ -276,7 +276,7 @@ func TestPlanNeverPromisesMoreThanThereIs(t *testing.T) {
 func TestPlanDoesNotDependOnTheOrderOfNodes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b, classes := drawBench(t, 2)
-		placed, _ := gang.Plan(b.cluster(), classes, 1, b.clone())
+		placed, _ := gang.Plan(b.cluster(), classes, 1, gang.HardestFirst, b.clone())
 
 		order := rapid.Permutation([]int{0, 1, 2, 3}[:len(b.nodes)]).Draw(t, "order")
 		s := &bench{index: b.index, asks: b.asks, apart: b.apart, tainted: b.tainted}
@@ -290,7 +290,7 @@ func TestPlanDoesNotDependOnTheOrderOfNodes(t *testing.T) {
 		for _, o := range order {
 			s.nodes, s.free, s.on = append(s.nodes, b.nodes[o]), append(s.free, b.free[o]), append(s.on, nil)
 		}
-		again, _ := gang.Plan(s.cluster(), shuffled, 1, s.clone())
+		again, _ := gang.Plan(s.cluster(), shuffled, 1, gang.HardestFirst, s.clone())
 		if !maps.Equal(placed, again) {
 			t.Fatalf("order %v: %v, then %v", order, placed, again)
 		}
@@ -313,7 +313,7 @@ func BenchmarkPlan(b *testing.B) {
 				}
 				w.asks, w.apart = append(w.asks, c.Ask), append(w.apart, false)
 				for b.Loop() {
-					placed, _ := gang.Plan(w.cluster(), []gang.Class{c}, members, w.clone())
+					placed, _ := gang.Plan(w.cluster(), []gang.Class{c}, members, gang.HardestFirst, w.clone())
 					if len(placed) != members {
 						b.Fatal(cmp.Or(len(placed), -1))
 					}

@@ -67,11 +67,10 @@ type gang struct {
 	owners  map[string]int     // the same by owner
 	outside map[string]*member // those that wait and are gated
 
-	rep     string            // UID of the representative
-	slots   map[string]string // planned node by UID; nil without a plan
-	planID  string
-	born    int64 // rank in the queue, fixed when the first member enters; 0 before
-	verdict *Verdict
+	rep    string            // UID of the representative
+	slots  map[string]string // planned node by UID; nil without a plan
+	planID string
+	born   int64 // rank in the queue, fixed when the first member enters; 0 before
 	// vetoes are nodes that refused a member after a plan chose them. They last
 	// until the next attempt, and keep a re-plan from choosing the same node for ever.
 	vetoes map[string]bool
@@ -121,7 +120,7 @@ func (r *Roster) Observe(key Key, seen Member) []Action {
 		key, seen.Min, seen.Fault = m.key, m.Min, m.Fault
 	}
 	g := r.gang(key)
-	fresh, before := m == nil, g.claim
+	waited, claimed := m != nil && m.waits(), g.claim
 	if m == nil {
 		m = &member{key: key}
 		r.members[seen.UID] = m
@@ -137,7 +136,9 @@ func (r *Roster) Observe(key Key, seen Member) []Action {
 	m.Member = seen
 	m.fault = g.faultOf(m)
 	g.count(m, +1)
-	g.arrive(m)
+	if g.arrive(m) {
+		todo = append(todo, g.lead(nil)...)
+	}
 	if m.Phase >= Bound {
 		g.stay(m)
 		delete(g.slots, m.UID)
@@ -146,20 +147,23 @@ func (r *Roster) Observe(key Key, seen Member) []Action {
 	if m.fault != "" {
 		todo = append(todo, g.refuse(m)...)
 	}
-	if fresh && m.waits() || g.claim != before {
+	if !waited && m.waits() || g.claim != claimed {
 		return append(todo, r.reconsider(g)...)
 	}
 	return append(todo, r.settle(g)...)
 }
 
-// reconsider has a gang that was tried and did not fit tried again: it is not
-// the gang that it was.
+// reconsider has a gang that has no plan tried again: it is not the gang that it
+// was. Its representative may be in the middle of a try, or wait for events of
+// the cluster after one; who is in the queue is not disturbed.
 func (r *Roster) reconsider(g *gang) []Action {
-	if g.verdict == nil {
-		return r.settle(g)
+	todo := r.settle(g)
+	n, fault := r.minimum(g)
+	if m := g.members[g.rep]; m == nil || !m.waits() || fault != "" || g.exist < n || g.placed >= n || g.slots != nil || g.leaving > 0 || g.resting ||
+		slices.ContainsFunc(todo, func(a Action) bool { return a.Kind == Activate && a.UID == g.rep }) {
+		return todo
 	}
-	g.verdict = nil
-	return r.resume(g)
+	return append(todo, g.summon(g.members[g.rep]))
 }
 
 // Forget records that a pod is gone, or on its way out.

@@ -9,19 +9,23 @@ package gang
 func (g *gang) runs(owner string) bool { return owner != "" && g.owners[owner] > 0 }
 
 // arrive records a member that is there now, in a gang that counted it already.
-func (g *gang) arrive(m *member) {
+// revived reports whether members of the past count again.
+func (g *gang) arrive(m *member) (revived bool) {
 	if m.Phase == Done {
 		g.end()
-		return
+		return false
 	}
 	g.live++
-	if g.owners[m.Owner]++; g.owners[m.Owner] == 1 && m.Owner != "" {
-		for _, o := range g.members {
-			if o.past && o.Owner == m.Owner {
-				g.remember(o, false)
-			}
+	if g.owners[m.Owner]++; g.owners[m.Owner] > 1 || m.Owner == "" {
+		return false
+	}
+	for _, o := range g.members {
+		if o.past && o.Owner == m.Owner {
+			g.remember(o, false)
+			revived = true
 		}
 	}
+	return revived
 }
 
 // depart undoes arrive.

@@ -26,11 +26,11 @@ func TestStories(t *testing.T) {
 			case "node":
 				inv.SetNode(args[0], reports(t, d))
 				nodes = append(without(nodes, args[0]), args[0])
-				return fmt.Sprintf("%d nodes", inv.Len())
+				return fmt.Sprintf("%d nodes", len(inv.nodes))
 			case "remove":
 				inv.RemoveNode(args[0])
 				nodes = without(nodes, args[0])
-				return fmt.Sprintf("%d nodes", inv.Len())
+				return fmt.Sprintf("%d nodes", len(inv.nodes))
 			case "missing":
 				return each(nodes, func(_ int, node string) string {
 					pull, known := inv.Missing(node, args)

@@ -77,9 +77,6 @@ func (inv *Inventory) RemoveNode(name string) {
 	inv.free = append(inv.free, n.slot)
 }
 
-// Len returns the number of nodes.
-func (inv *Inventory) Len() int { return len(inv.nodes) }
-
 // Bytes returns the largest size that a node reports for the image, and false
 // if no node reports one.
 func (inv *Inventory) Bytes(key string) (int64, bool) {

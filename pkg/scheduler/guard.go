@@ -28,7 +28,7 @@ func guard(cfg *config.KubeSchedulerConfiguration, gates featuregate.FeatureGate
 	}
 	if gates.Enabled(features.GenericWorkload) {
 		errs = append(errs, gateError(features.GenericWorkload,
-			"the scheduler would then place pod groups in a cycle of its own that passes Muster's gangs by; gangs with spec.schedulingGroup are served without it"))
+			"the scheduler would then place pod groups in a cycle of its own that passes Muster's gangs by"))
 	}
 	return errors.Join(errs...)
 }

@@ -19,9 +19,11 @@ const (
 	// noticeDelay is how long a gang may be incomplete before its owner is told.
 	// Members and PodGroup are rarely created in one instant.
 	noticeDelay = 2 * time.Second
-	// rejectRetry is how soon a rejection is tried again on a member that is
-	// reserved but does not stand at Permit yet; it gets there within one cycle.
-	rejectRetry = 5 * time.Millisecond
+	// permitRetry is how soon a word is passed again to a member that is reserved
+	// but does not stand at Permit yet; it gets there within one cycle. allowTries
+	// bounds it for those who pass without waiting.
+	permitRetry = 5 * time.Millisecond
+	allowTries  = 40
 	// againFirst is how soon a member that was planned anew is sent for; the
 	// delay doubles until againLast, because its cycle may take long to end.
 	againFirst, againLast = 10 * time.Millisecond, 5 * time.Second
@@ -38,6 +40,7 @@ type job struct {
 	action gang.Action
 	pod    *v1.Pod
 	notice *gang.Key
+	tries  int // how often it was in vain
 }
 
 // courier carries out the roster's answers, in order, on a goroutine of its
@@ -156,11 +159,20 @@ func (c *courier) carryOut(j job) {
 	case gang.Tell:
 		c.tell(j.pod, "InvalidGangMember", j.action.Why)
 	case gang.Allow:
-		if waiting := c.handle.GetWaitingPod(j.pod.UID); waiting != nil {
-			waiting.Allow(PermitPlugin)
-		}
+		c.allow(j)
 	case gang.Reject:
 		c.reject(j)
+	}
+}
+
+// allow ends a member's wait for its gang.
+func (c *courier) allow(j job) {
+	if waiting := c.handle.GetWaitingPod(j.pod.UID); waiting != nil {
+		waiting.Allow(PermitPlugin)
+		return
+	}
+	if j.tries++; j.tries < allowTries && c.gangs.released(j.pod.UID) {
+		time.AfterFunc(permitRetry, func() { c.send([]job{j}) })
 	}
 }
 
@@ -173,7 +185,7 @@ func (c *courier) reject(j job) {
 		waiting.Reject(PermitPlugin, j.action.Why)
 		return
 	}
-	time.AfterFunc(rejectRetry, func() { c.send([]job{j}) })
+	time.AfterFunc(permitRetry, func() { c.send([]job{j}) })
 }
 
 // again keeps the planned room of a pod and sends for it, until it has used its
@@ -187,6 +199,10 @@ func (c *courier) again(pod *v1.Pod, after time.Duration) {
 			return
 		}
 		nominate(c.handle, pod, node)
+		if c.gangs.Slot(pod.UID) != node { // the plan was given up in between
+			c.handle.DeleteNominatedPodIfExists(pod)
+			return
+		}
 		c.send([]job{{action: gang.Action{Kind: gang.Activate, UID: string(pod.UID)}, pod: pod}})
 		c.again(pod, 2*after)
 	})

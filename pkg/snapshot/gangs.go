@@ -94,11 +94,16 @@ func (g *Gangs) see(pod *v1.Pod) {
 		}
 		// The queue hears of updates and deletions later than the informer does,
 		// and may ask about a pod as it was before.
-		if known := g.pods[uid]; known != nil && older(pod, known) || m.Phase != gang.Done && g.lost.has(uid) {
+		known := g.pods[uid]
+		if known != nil && older(pod, known) || m.Phase != gang.Done && g.lost.has(uid) {
 			return nil
 		}
 		g.pods[uid] = pod
-		return r.Observe(key, m)
+		todo := r.Observe(key, m)
+		if known != nil && m.Phase == gang.Pending && known.Generation != pod.Generation {
+			todo = append(todo, r.Reconsider(uid)...) // its spec changed, a toleration perhaps
+		}
+		return todo
 	})
 }
 
@@ -276,8 +281,8 @@ func (g *Gangs) Commit(key gang.Key, by *v1.Pod, slots gang.Placement) (kept gan
 }
 
 // Fail records that no plan was found.
-func (g *Gangs) Fail(by *v1.Pod, v gang.Verdict) {
-	g.do(func(r *gang.Roster) []gang.Action { return r.Fail(v.Gang, string(by.UID), v) })
+func (g *Gangs) Fail(key gang.Key, by *v1.Pod) {
+	g.do(func(r *gang.Roster) []gang.Action { return r.Fail(key, string(by.UID)) })
 }
 
 // Reserve records that the pod has a node in the scheduler's memory.
@@ -312,6 +317,13 @@ func (g *Gangs) Slot(uid types.UID) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.roster.Slot(string(uid))
+}
+
+// released reports whether the pod may be bound and is not seen bound yet.
+func (g *Gangs) released(uid types.UID) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.roster.Released(string(uid))
 }
 
 // leaving reports whether the pod was told to give its node back.

@@ -60,7 +60,7 @@ func TestFiltersKeepWhatThePlanPromises(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		slots, verdict := gang.Plan(cluster, classes, need, world)
+		slots, verdict := gang.Plan(cluster, classes, need, gang.HardestFirst, world)
 		if err := world.Err(); err != nil {
 			t.Fatal(err)
 		}

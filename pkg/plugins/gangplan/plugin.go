@@ -9,7 +9,6 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 
-	"github.com/muster-scheduler/muster/pkg/gang"
 	"github.com/muster-scheduler/muster/pkg/snapshot"
 )
 
@@ -61,11 +60,9 @@ func (pl *GangPlan) SignPod(_ context.Context, pod *v1.Pod) ([]fwk.SignFragment,
 	return nil, nil
 }
 
-// seat is what the cycle of a member knows of its plan.
+// seat marks the cycle of a member that its gang's plan decides about.
 type seat struct {
-	gang gang.Key
 	node string // planned node; empty if the member has none
-	plan string
 }
 
 // Clone implements fwk.StateData.

@@ -20,7 +20,7 @@ func (pl *GangPlan) PreFilter(ctx context.Context, state fwk.CycleState, pod *v1
 		return nil, fwk.NewStatus(fwk.Skip)
 	}
 	turn, pods := pl.gangs.Take(pod)
-	s := &seat{gang: turn.Gang, node: turn.Node, plan: turn.Plan}
+	s := &seat{node: turn.Node}
 	switch turn.Kind {
 	case gang.Alone:
 		return nil, fwk.NewStatus(fwk.Skip)
@@ -48,18 +48,15 @@ func (pl *GangPlan) PreFilterExtensions() fwk.PreFilterExtensions { return nil }
 // plan places the members of a turn and makes the plan their gang's own. It
 // returns the planned nodes, or the status for the cycle of the member that tried.
 func (pl *GangPlan) plan(ctx context.Context, by *v1.Pod, turn gang.Turn, pods []*v1.Pod, nodes []fwk.NodeInfo) (gang.Placement, *fwk.Status) {
-	world, cluster, classes, err := snapshot.NewWorld(ctx, pl.fw, nodes, pods, turn.Veto, pl.images.Seconds)
+	logger := klog.FromContext(ctx)
+	slots, verdict, err := pl.tryOrders(ctx, turn, pods, nodes)
+	if slots == nil {
+		pl.gangs.Fail(turn.Gang, by)
+	}
 	if err != nil {
 		return nil, fwk.AsStatus(err)
 	}
-	slots, verdict := gang.Plan(cluster, classes, turn.Need, world)
-	if err := world.Err(); err != nil {
-		return nil, fwk.AsStatus(err)
-	}
-	verdict.Gang, verdict.Min, verdict.Placed, verdict.Note = turn.Gang, turn.Min, turn.Min-turn.Need, world.Note()
-	logger := klog.FromContext(ctx)
 	if slots == nil {
-		pl.gangs.Fail(by, verdict)
 		text := explain.NoFit(verdict)
 		logger.V(2).Info("No place for the whole gang", "gang", turn.Gang, "verdict", text)
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, text)
@@ -77,4 +74,27 @@ func (pl *GangPlan) plan(ctx context.Context, by *v1.Pod, turn gang.Turn, pods [
 	}
 	logger.V(2).Info("Planned the gang", "gang", turn.Gang, "members", len(kept), "need", turn.Need)
 	return kept, nil
+}
+
+// tryOrders plans with the hardest class first and, if the gang has more members
+// than it needs, with the easiest first: the hard ones may be those to spare.
+func (pl *GangPlan) tryOrders(ctx context.Context, turn gang.Turn, pods []*v1.Pod, nodes []fwk.NodeInfo) (slots gang.Placement, verdict gang.Verdict, err error) {
+	for _, order := range []gang.Order{gang.HardestFirst, gang.EasiestFirst} {
+		world, cluster, classes, err := snapshot.NewWorld(ctx, pl.fw, nodes, pods, turn.Veto, pl.images.Seconds)
+		if err != nil {
+			return nil, verdict, err
+		}
+		found, v := gang.Plan(cluster, classes, turn.Need, order, world)
+		if err := world.Err(); err != nil {
+			return nil, verdict, err
+		}
+		v.Gang, v.Min, v.Placed, v.Note = turn.Gang, turn.Min, turn.Min-turn.Need, world.Note()
+		if slots = found; verdict.Nodes == 0 || v.Fit > verdict.Fit {
+			verdict = v
+		}
+		if slots != nil || len(classes) == 1 || turn.Need == len(pods) {
+			break
+		}
+	}
+	return slots, verdict, nil
 }

@@ -1,0 +1,327 @@
+package gang
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// world drives a roster as the framework and the cluster do. It helps a pod no
+// more than they would: one whose cycle failed is parked, and only an Activate
+// brings it back; a gated one is not asked again unless it is sent for.
+type world struct {
+	r       *Roster
+	keys    []Key
+	minimum map[Key]int
+	pods    map[string]Key
+	made    map[string]Member
+
+	// Where a pod is; at most one of them.
+	queue   map[string]bool // active or backing off
+	outside map[string]bool // gated
+	parked  map[string]bool // failed, waits for events
+	used    map[string]bool // has a place; those in permit wait at Permit
+	permit  map[string]bool
+
+	nodes   int             // places in the cluster
+	rejects map[string]bool // pods that were told to give their places back
+	rests   map[Key]bool
+
+	flight string // the pod whose cycle runs, or empty
+	turn   Turn   // what it took
+	refuse bool   // its node will refuse it
+	forced bool   // it was activated while its cycle ran
+}
+
+func (w *world) do(todo []Action) {
+	for _, a := range todo {
+		switch a.Kind {
+		case Activate:
+			if a.UID == w.flight {
+				w.forced = true
+			} else if w.outside[a.UID] || w.parked[a.UID] {
+				w.enqueue(a.UID)
+			}
+		case Reject:
+			w.rejects[a.UID] = true
+		case Rest:
+			w.rests[a.Gang] = true
+		case Allow:
+			delete(w.permit, a.UID)
+		}
+	}
+}
+
+func (w *world) enqueue(uid string) {
+	delete(w.outside, uid)
+	delete(w.parked, uid)
+	delete(w.queue, uid)
+	if enter, _ := w.r.Admit(uid); enter {
+		w.queue[uid] = true
+	} else {
+		w.outside[uid] = true
+	}
+}
+
+// park ends a cycle that failed.
+func (w *world) park(uid string) {
+	if w.forced {
+		w.enqueue(uid)
+	} else {
+		w.parked[uid] = true
+	}
+}
+
+// lose takes a pod's place away. A failed binding is an error, which the queue
+// retries by itself; any other loss is not.
+func (w *world) lose(uid string, failedBinding bool) {
+	delete(w.rejects, uid)
+	delete(w.permit, uid)
+	delete(w.used, uid)
+	flight, forced := w.flight, w.forced
+	w.flight, w.forced = uid, false
+	w.do(w.r.Unreserve(uid))
+	if failedBinding {
+		w.enqueue(uid)
+	} else {
+		w.park(uid)
+	}
+	w.flight, w.forced = flight, forced
+}
+
+// begin starts a pod's scheduling cycle; anything may happen until it ends.
+func (w *world) begin(uid string, refuse bool) {
+	delete(w.queue, uid)
+	w.flight, w.forced, w.refuse = uid, false, refuse
+	w.turn = w.r.Take(uid)
+}
+
+// plan gives the members of a turn as many places as there are, and reports
+// whether the pod whose cycle it is has one.
+func (w *world) plan(turn Turn) bool {
+	room := max(0, w.nodes-len(w.used))
+	slots := Placement{}
+	for _, uid := range turn.UIDs[:min(room, len(turn.UIDs))] {
+		slots[uid] = "n"
+	}
+	if len(slots) < turn.Need {
+		w.do(w.r.Fail(turn.Gang, w.flight))
+		return false
+	}
+	todo, kept, ok := w.r.Commit(turn.Gang, w.flight, slots)
+	w.do(todo)
+	return ok && kept[w.flight] != ""
+}
+
+func (w *world) end() {
+	uid := w.flight
+	if uid == "" {
+		return
+	}
+	defer func() { w.flight = "" }()
+	if _, ok := w.pods[uid]; !ok {
+		return // it was deleted meanwhile
+	}
+	if w.turn.Kind == Wait || w.turn.Kind == Try && !w.plan(w.turn) {
+		w.park(uid)
+		return
+	}
+	if w.refuse && w.turn.Kind == Go || w.nodes <= len(w.used) {
+		turn, todo, ok := w.r.Retry(uid)
+		w.do(todo)
+		if ok && w.plan(turn) {
+			w.forced = true // Again sends for it
+		}
+		w.park(uid)
+		return
+	}
+	w.used[uid] = true
+	w.r.Reserve(uid)
+	wait, ok, todo := w.r.Permit(uid)
+	if !ok {
+		w.lose(uid, false)
+		return
+	}
+	if wait {
+		w.permit[uid] = true
+	}
+	w.do(todo)
+}
+
+func (w *world) see(uid string, phase Phase) {
+	m := w.made[uid]
+	m.Phase = phase
+	if w.pods[uid].Source == Label {
+		m.Min = w.minimum[w.pods[uid]]
+	}
+	w.do(w.r.Observe(w.pods[uid], m))
+}
+
+func (w *world) create(t *rapid.T) {
+	uid := fmt.Sprintf("p%02d", len(w.made))
+	w.pods[uid] = rapid.SampledFrom(w.keys).Draw(t, "gang")
+	w.made[uid] = Member{
+		UID: uid, Name: uid,
+		Owner:    rapid.SampledFrom([]string{"", "job"}).Draw(t, "owner"),
+		Created:  rapid.Int64Range(0, 3).Draw(t, "created"),
+		Priority: rapid.SampledFrom([]int32{0, 0, 0, 1}).Draw(t, "priority"),
+		Fault:    rapid.SampledFrom([]string{"", "", "", "bad"}).Draw(t, "fault"),
+		Blocked:  rapid.IntRange(0, 3).Draw(t, "gates") == 0,
+	}
+	w.see(uid, Pending)
+	w.enqueue(uid)
+}
+
+func (w *world) remove(uid string) {
+	for _, set := range []map[string]bool{w.queue, w.outside, w.parked, w.used, w.permit, w.rejects} {
+		delete(set, uid)
+	}
+	delete(w.pods, uid)
+	w.do(w.r.Forget(uid))
+}
+
+// plenty is room for everybody, always.
+const plenty = 1000
+
+// calm gives everybody who is in the queue, or is sent for, as many turns as it
+// takes, with room for all. If there was less before, the nodes that come are an
+// event that whoever failed waits for; else nobody is reminded.
+func (w *world) calm() {
+	w.end()
+	if w.nodes < plenty {
+		w.nodes = plenty
+		for _, uid := range slices.Sorted(maps.Keys(w.parked)) {
+			w.enqueue(uid)
+		}
+	}
+	for range 4 * len(w.made) {
+		for _, key := range w.keys {
+			w.do(w.r.Wake(key))
+		}
+		for _, uid := range slices.Sorted(maps.Keys(w.rejects)) {
+			w.obey(uid)
+		}
+		for _, uid := range slices.Sorted(maps.Keys(w.queue)) {
+			if w.queue[uid] {
+				w.begin(uid, false)
+				w.end()
+			}
+		}
+	}
+}
+
+// obey carries a rejection out.
+func (w *world) obey(uid string) {
+	if w.permit[uid] && w.r.Leaving(uid) {
+		w.lose(uid, false)
+	}
+}
+
+// TestRosterSurvivesAnyOrderOfEvents drives gangs through random lives. After
+// every event the counts are right; between cycles a gang never holds nodes
+// without a plan that completes it; and when things calm down, every gang that
+// fits runs.
+func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		set := func() map[string]bool { return map[string]bool{} }
+		w := &world{
+			r: NewRoster(10), minimum: map[Key]int{}, pods: map[string]Key{}, made: map[string]Member{}, rests: map[Key]bool{},
+			queue: set(), outside: set(), parked: set(), used: set(), permit: set(), rejects: set(),
+			nodes: rapid.SampledFrom([]int{2, 4, 8, plenty, plenty, plenty}).Draw(t, "nodes"),
+		}
+		for i, source := range []Source{Label, PodGroup} {
+			key := Key{Namespace: "ns", Name: fmt.Sprint("g", i), Source: source}
+			w.keys, w.minimum[key] = append(w.keys, key), rapid.IntRange(1, 4).Draw(t, "min")
+			if source == PodGroup {
+				w.do(w.r.SetGroup(key, &Group{Min: w.minimum[key]}))
+			}
+		}
+		pick := func(set map[string]bool) string {
+			if len(set) == 0 {
+				t.Skip("nobody there")
+			}
+			return rapid.SampledFrom(slices.Sorted(maps.Keys(set))).Draw(t, "pod")
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"create": w.create,
+			"delete": func(t *rapid.T) {
+				if len(w.pods) == 0 {
+					t.Skip("nobody there")
+				}
+				w.remove(rapid.SampledFrom(slices.Sorted(maps.Keys(w.pods))).Draw(t, "pod"))
+			},
+			"gates open": func(t *rapid.T) {
+				for _, uid := range slices.Sorted(maps.Keys(w.pods)) {
+					if m := w.made[uid]; m.Blocked {
+						m.Blocked = false
+						w.made[uid] = m
+						w.see(uid, Pending)
+						return
+					}
+				}
+				t.Skip("nobody has gates")
+			},
+			"minimum changes": func(t *rapid.T) {
+				key := w.keys[1]
+				w.minimum[key] = rapid.IntRange(1, 4).Draw(t, "min")
+				w.do(w.r.SetGroup(key, &Group{Min: w.minimum[key]}))
+			},
+			"cycle begins": func(t *rapid.T) {
+				w.end()
+				w.begin(pick(w.queue), rapid.Bool().Draw(t, "refuse"))
+			},
+			"cycle ends": func(*rapid.T) { w.end() },
+			"cycle": func(t *rapid.T) {
+				w.end()
+				w.begin(pick(w.queue), rapid.Bool().Draw(t, "refuse"))
+				w.end()
+			},
+			"bound is seen": func(*rapid.T) {
+				if uid := pick(w.used); !w.permit[uid] {
+					w.see(uid, Bound)
+				}
+			},
+			"binding fails": func(*rapid.T) {
+				if uid := pick(w.used); !w.permit[uid] && w.r.Released(uid) {
+					w.lose(uid, true)
+				}
+			},
+			"permit times out":  func(*rapid.T) { w.lose(pick(w.permit), false) },
+			"rejection arrives": func(*rapid.T) { w.obey(pick(w.rejects)) },
+			"member succeeds": func(*rapid.T) {
+				if uid := pick(w.used); !w.permit[uid] && w.r.members[uid].Phase == Bound {
+					delete(w.used, uid)
+					w.see(uid, Done)
+				}
+			},
+			"rest is over": func(t *rapid.T) {
+				for _, key := range w.keys {
+					if w.rests[key] && rapid.Bool().Draw(t, "wake") {
+						delete(w.rests, key)
+						w.do(w.r.Wake(key))
+					}
+				}
+			},
+			"": func(t *rapid.T) {
+				check(t, w.r)
+				for key, g := range w.r.gangs {
+					if g.held > 0 && g.slots == nil && w.flight == "" {
+						t.Fatalf("gang %s holds %d nodes without a plan", key, g.held)
+					}
+				}
+			},
+		})
+		w.calm()
+		for key, g := range w.r.gangs {
+			switch n := w.minimum[key]; {
+			case g.exist >= n && g.placed < g.exist:
+				t.Fatalf("gang %s: %d of %d members have a node, with room for all; min %d", key, g.placed, g.exist, n)
+			case g.exist < n && g.held+g.leaving > 0:
+				t.Fatalf("gang %s holds %d nodes and is incomplete", key, g.held+g.leaving)
+			}
+		}
+	})
+}
