@@ -163,7 +163,7 @@ func (r *Roster) Commit(key Key, by string, slots Placement) (todo []Action, kep
 			todo = append(todo, g.summon(m))
 		}
 	}
-	return todo, kept, true
+	return todo, maps.Clone(kept), true // the caller reads it while the gang lives on
 }
 
 // Fail records that no plan was found. The representative stays the one who

@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
 )
@@ -73,22 +74,26 @@ func newCourier(ctx context.Context, h fwk.Handle, g *Gangs) *courier {
 }
 
 // send takes jobs over. Nominations are dropped at once, since the caller may
-// be about to plan anew; that takes no lock but the nominator's own.
+// be about to plan anew; that takes no lock but the nominator's own. What a
+// standby has to tell is dropped: when it leads, it is told from the start.
 func (c *courier) send(jobs []job) {
-	kept := jobs[:0]
+	c.mu.Lock()
+	before := len(c.jobs)
 	for _, j := range jobs {
-		if j.notice == nil && j.action.Kind == gang.Unslot {
+		switch {
+		case j.notice != nil:
+			c.jobs = append(c.jobs, j)
+		case j.action.Kind == gang.Unslot:
 			c.handle.DeleteNominatedPodIfExists(j.pod)
-			continue
+		case j.action.Kind != gang.Tell || c.freed != nil:
+			c.jobs = append(c.jobs, j)
 		}
-		kept = append(kept, j)
 	}
-	if len(kept) == 0 {
+	sent := len(c.jobs) > before
+	c.mu.Unlock()
+	if !sent {
 		return
 	}
-	c.mu.Lock()
-	c.jobs = append(c.jobs, kept...)
-	c.mu.Unlock()
 	select {
 	case c.wake <- struct{}{}:
 	default: // it is awake already
@@ -138,7 +143,11 @@ func (c *courier) carryOut(j job) {
 	if j.notice != nil {
 		c.mu.Lock()
 		delete(c.notices, *j.notice)
+		leads := c.freed != nil
 		c.mu.Unlock()
+		if !leads {
+			return
+		}
 		if pod, why := c.gangs.notice(*j.notice); why != "" && pod != nil {
 			c.tell(pod, "WaitingForGang", why)
 		}
@@ -216,11 +225,15 @@ func (c *courier) lead(freed func()) {
 }
 
 func (c *courier) tell(pod *v1.Pod, reason, why string) {
-	c.mu.Lock()
-	leads := c.freed != nil
-	c.mu.Unlock()
-	if !leads {
-		return
-	}
 	c.events.Event(pod, v1.EventTypeWarning, reason, why)
+}
+
+// nominate keeps the room on a node for a pod, in memory alone, from pods of the
+// same or a lower priority.
+func nominate(h fwk.Handle, pod *v1.Pod, node string) {
+	info, err := framework.NewPodInfo(pod)
+	if err != nil {
+		return // the pod could not have been planned
+	}
+	h.AddNominatedPod(klog.Background(), info, &fwk.NominatingInfo{NominatingMode: fwk.ModeOverride, NominatedNodeName: node})
 }

@@ -270,13 +270,28 @@ func (g *Gangs) podsOf(uids []string) []*v1.Pod {
 	return pods
 }
 
-// Commit makes a plan the gang's own and lets the planned members in. It returns
-// the slots of those who still wait for one.
-func (g *Gangs) Commit(key gang.Key, by *v1.Pod, slots gang.Placement) (kept gang.Placement, ok bool) {
+// Commit makes a plan for these pods the gang's own, keeps the room of the
+// planned ones and lets them in. It returns the slots of those who still wait for
+// one. The pod whose cycle made the plan needs no room kept.
+func (g *Gangs) Commit(key gang.Key, by *v1.Pod, pods []*v1.Pod, slots gang.Placement) (kept gang.Placement, ok bool) {
+	// The room is kept before the plan is made known: whoever gives the plan up
+	// gives up the room.
+	for _, pod := range pods {
+		if node := slots[string(pod.UID)]; node != "" && pod.UID != by.UID {
+			nominate(g.courier.handle, pod, node)
+		}
+	}
 	g.do(func(r *gang.Roster) (todo []gang.Action) {
 		todo, kept, ok = r.Commit(key, string(by.UID), slots)
 		return todo
 	})
+	if len(kept) < len(slots) {
+		for _, pod := range pods {
+			if kept[string(pod.UID)] == "" {
+				g.courier.handle.DeleteNominatedPodIfExists(pod)
+			}
+		}
+	}
 	return kept, ok
 }
 

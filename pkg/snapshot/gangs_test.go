@@ -148,7 +148,7 @@ func TestWordsReachMembersThatComeToPermitLate(t *testing.T) {
 				p.Labels = map[string]string{gang.PodGroupLabel: "g"}
 				g.Admit(p)
 			}
-			if _, ok := g.Commit(groupKey, a, gang.Placement{"g-0": "n", "g-1": "n"}); !ok {
+			if _, ok := g.Commit(groupKey, a, nil, gang.Placement{"g-0": "n", "g-1": "n"}); !ok {
 				t.Fatal("the plan was not taken")
 			}
 			g.Reserve(a.UID)
@@ -187,7 +187,7 @@ func TestStandbyTellsNobodyUntilItLeads(t *testing.T) {
 	a, b := member("g", 0, 2), member("g", 1, 2)
 	g.Admit(a)
 	g.Admit(b)
-	if _, ok := g.Commit(gang.Key{Namespace: "ns", Name: "g"}, a, gang.Placement{"g-0": "n", "g-1": "n"}); !ok {
+	if _, ok := g.Commit(gang.Key{Namespace: "ns", Name: "g"}, a, nil, gang.Placement{"g-0": "n", "g-1": "n"}); !ok {
 		t.Fatal("the plan was not taken")
 	}
 	g.lose("g-1")
@@ -236,11 +236,8 @@ func TestGangsAreSafeForConcurrentUse(t *testing.T) {
 					for _, m := range members {
 						slots[string(m.UID)] = "n"
 					}
-					Keep(h, members, slots)
-					kept, _ := g.Commit(turn.Gang, p, slots)
-					if len(kept) < len(slots) {
-						Keep(h, members, kept)
-					}
+					g.Commit(turn.Gang, p, members, slots)
+					h.DeleteNominatedPodIfExists(p) // as the framework does when it assumes the pod
 					g.Reserve(p.UID)
 					g.Permit(p.UID)
 					g.Unreserve(p.UID)

@@ -2,7 +2,6 @@ package gangplan
 
 import (
 	"context"
-	"slices"
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -61,14 +60,7 @@ func (pl *GangPlan) plan(ctx context.Context, by *v1.Pod, turn gang.Turn, pods [
 		logger.V(2).Info("No place for the whole gang", "gang", turn.Gang, "verdict", text)
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, text)
 	}
-	// The room is kept before the plan is made known: whoever gives the plan up
-	// gives up the room. The member whose cycle it is needs none kept.
-	others := slices.DeleteFunc(slices.Clone(pods), func(p *v1.Pod) bool { return p.UID == by.UID })
-	snapshot.Keep(pl.fw, others, slots)
-	kept, ok := pl.gangs.Commit(turn.Gang, by, slots)
-	if len(kept) < len(slots) {
-		snapshot.Keep(pl.fw, slices.DeleteFunc(others, func(p *v1.Pod) bool { return kept[string(p.UID)] != "" }), nil)
-	}
+	kept, ok := pl.gangs.Commit(turn.Gang, by, pods, slots)
 	if !ok {
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "gang "+turn.Gang.String()+" changed while it was planned")
 	}
