@@ -10,7 +10,7 @@ ARG BINARY=build
 FROM ${GO_IMAGE} AS build
 WORKDIR /src
 COPY . .
-RUN --mount=type=cache,target=/root/.cache/go-build hack/build.sh muster-scheduler
+RUN --mount=type=cache,target=/cache GOCACHE=/cache hack/build.sh muster-scheduler
 
 FROM scratch AS prebuilt
 COPY bin/muster-scheduler /src/bin/muster-scheduler

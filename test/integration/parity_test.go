@@ -31,18 +31,7 @@ func TestPlainPodsFitWhereTheDefaultProfilePutsThem(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), klog.Logger{})) // 100 starts are not worth a log
 		defer cancel()
-		sched := bothProfiles(ctx, t)
-		logger := klog.FromContext(ctx)
-		for i := range rapid.IntRange(1, 6).Draw(t, "nodes") {
-			sched.Cache.AddNode(logger, randomNode(t, i))
-		}
-		for i := range rapid.IntRange(0, 8).Draw(t, "running") {
-			p := randomPod(t, fmt.Sprint("running", i))
-			p.Spec.NodeName = fmt.Sprint("n", rapid.IntRange(0, sched.Cache.NodeCount()-1).Draw(t, "on"))
-			if err := sched.Cache.AddPod(logger, p); err != nil {
-				t.Fatal(err)
-			}
-		}
+		sched := randomCluster(ctx, t)
 		pod := randomPod(t, "new")
 		want := feasible(ctx, t, sched, "default-scheduler", pod)
 		got := feasible(ctx, t, sched, "muster", pod)
@@ -55,6 +44,24 @@ func TestPlainPodsFitWhereTheDefaultProfilePutsThem(t *testing.T) {
 	if fits == 0 || refusals == 0 {
 		t.Errorf("%d acceptances and %d refusals prove nothing", fits, refusals)
 	}
+}
+
+// randomCluster returns a scheduler with both profiles that knows some nodes, and
+// pods that run on them.
+func randomCluster(ctx context.Context, t *rapid.T) *upstream.Scheduler {
+	sched := bothProfiles(ctx, t)
+	logger := klog.FromContext(ctx)
+	for i := range rapid.IntRange(1, 6).Draw(t, "nodes") {
+		sched.Cache.AddNode(logger, randomNode(t, i))
+	}
+	for i := range rapid.IntRange(0, 8).Draw(t, "running") {
+		p := randomPod(t, fmt.Sprint("running", i))
+		p.Spec.NodeName = fmt.Sprint("n", rapid.IntRange(0, sched.Cache.NodeCount()-1).Draw(t, "on"))
+		if err := sched.Cache.AddPod(logger, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return sched
 }
 
 // bothProfiles returns a scheduler with the shipped profile and the default one.

@@ -25,18 +25,8 @@ func TestFiltersKeepWhatThePlanPromises(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), klog.Logger{}))
 		defer cancel()
-		sched := bothProfiles(ctx, t)
+		sched := randomCluster(ctx, t)
 		logger := klog.FromContext(ctx)
-		for i := range rapid.IntRange(1, 6).Draw(t, "nodes") {
-			sched.Cache.AddNode(logger, randomNode(t, i))
-		}
-		for i := range rapid.IntRange(0, 4).Draw(t, "running") {
-			p := randomPod(t, fmt.Sprint("running", i))
-			p.Spec.NodeName = fmt.Sprint("n", rapid.IntRange(0, sched.Cache.NodeCount()-1).Draw(t, "on"))
-			if err := sched.Cache.AddPod(logger, p); err != nil {
-				t.Fatal(err)
-			}
-		}
 		template := randomPod(t, "member")
 		var members []*v1.Pod
 		for i := range rapid.IntRange(1, 6).Draw(t, "members") {
