@@ -346,21 +346,22 @@ func (r *Roster) Reconsider(uid string) []Action {
 }
 
 // Notice returns what the owner of a gang that cannot be tried yet should be
-// told, and the member to tell it at. why is empty if there is nothing to tell,
-// or nothing new.
+// told, and the member to tell it at: the first that waits for a node. why is
+// empty if there is nothing to tell, or nothing new.
 func (r *Roster) Notice(key Key) (uid, why string) {
 	g := r.gangs[key]
-	if g == nil || g.leader == nil {
+	if g == nil {
 		return "", ""
 	}
 	n, why := r.minimum(g)
 	if why == "" && g.exist < n {
 		why = gathering(g, n)
 	}
-	if why == "" || len(tell(g.leader, why)) == 0 {
+	first := g.firstWaiting()
+	if why == "" || first == nil || len(tell(first, why)) == 0 {
 		return "", ""
 	}
-	return g.leader.UID, why
+	return first.UID, why
 }
 
 // Retell forgets who was told what, for a process that told nobody until now.

@@ -407,18 +407,24 @@ func (g *gang) elect() []Action {
 		}
 		return nil
 	}
-	var first *member
-	for _, m := range g.members {
-		if m.waits() && (first == nil || before(m, first) < 0) {
-			first = m
-		}
-	}
+	first := g.firstWaiting()
 	if first == nil {
 		g.rep = ""
 		return nil
 	}
 	g.rep = first.UID
 	return []Action{g.summon(first)}
+}
+
+// firstWaiting returns the first member that is to be given a node, or nil.
+func (g *gang) firstWaiting() *member {
+	var first *member
+	for _, m := range g.members {
+		if m.waits() && (first == nil || before(m, first) < 0) {
+			first = m
+		}
+	}
+	return first
 }
 
 // abandon gives up a plan: what is reserved is given back, nothing is kept.
