@@ -77,17 +77,18 @@ func newCourier(ctx context.Context, h fwk.Handle, g *Gangs) *courier {
 // be about to plan anew; that takes no lock but the nominator's own. What a
 // standby has to tell is dropped: when it leads, it is told from the start.
 func (c *courier) send(jobs []job) {
+	for _, j := range jobs {
+		if j.notice == nil && j.action.Kind == gang.Unslot {
+			c.handle.DeleteNominatedPodIfExists(j.pod)
+		}
+	}
 	c.mu.Lock()
 	before := len(c.jobs)
 	for _, j := range jobs {
-		switch {
-		case j.notice != nil:
-			c.jobs = append(c.jobs, j)
-		case j.action.Kind == gang.Unslot:
-			c.handle.DeleteNominatedPodIfExists(j.pod)
-		case j.action.Kind != gang.Tell || c.freed != nil:
-			c.jobs = append(c.jobs, j)
+		if j.notice == nil && (j.action.Kind == gang.Unslot || j.action.Kind == gang.Tell && c.freed == nil) {
+			continue
 		}
+		c.jobs = append(c.jobs, j)
 	}
 	sent := len(c.jobs) > before
 	c.mu.Unlock()

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/muster-scheduler/muster/pkg/sandbox"
 )
 
 // TestIdenticalPodsAreBatched: our plugins must not stand in the way of the
@@ -30,16 +32,22 @@ func TestIdenticalPodsAreBatched(t *testing.T) {
 }
 
 // hints returns how many pods the scheduler placed by a batch's hint.
-func hints(t *testing.T, p *plane) (total float64) {
+func hints(t *testing.T, p *plane) float64 {
 	t.Helper()
-	config := rest.CopyConfig(p.sandbox.Config)
-	config.Host, config.TLSClientConfig = p.muster.URL, rest.TLSClientConfig{Insecure: true}
+	return counter(t, p.sandbox.Config, p.muster, "scheduler_batch_attempts_total", `"hint_used"`)
+}
+
+// counter sums the series of one of the scheduler's metrics that have the label.
+func counter(t *testing.T, config *rest.Config, muster *sandbox.Scheduler, metric, label string) (total float64) {
+	t.Helper()
+	config = rest.CopyConfig(config)
+	config.Host, config.TLSClientConfig = muster.URL, rest.TLSClientConfig{Insecure: true}
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.CloseIdleConnections()
-	response, err := client.Get(p.muster.URL + "/metrics")
+	response, err := client.Get(muster.URL + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +57,7 @@ func hints(t *testing.T, p *plane) (total float64) {
 	}
 	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
 		name, value, _ := strings.Cut(lines.Text(), " ")
-		if !strings.HasPrefix(name, "scheduler_batch_attempts_total{") || !strings.Contains(name, `"hint_used"`) {
+		if !strings.HasPrefix(name, metric+"{") || !strings.Contains(name, label) {
 			continue
 		}
 		n, err := strconv.ParseFloat(value, 64)

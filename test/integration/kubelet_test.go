@@ -22,7 +22,8 @@ func TestGangRunsOnKubelets(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if _, err := s.StartScheduler(t.Context(), sandbox.Muster); err != nil {
+	muster, err := s.StartScheduler(t.Context(), sandbox.Muster)
+	if err != nil {
 		t.Fatal(err)
 	}
 	c := newCluster(t, s.Config)
@@ -50,6 +51,13 @@ func TestGangRunsOnKubelets(t *testing.T) {
 	c.waitEvent("five", "FailedScheduling", "4 of 5 members fit", "insufficient cpu")
 	if got := c.bound("five"); len(got) > 0 {
 		t.Errorf("%v have a node, want none", got)
+	}
+	// A gang that waits is tried when something happens, and not otherwise. The
+	// events of a pod that starts meanwhile are few.
+	c.create(anywhere(c.pod("witness", "0"))...)
+	running("witness", 1)
+	if tries := counter(t, s.Config, muster, "scheduler_schedule_attempts_total", `result="unschedulable"`); tries > 20 {
+		t.Errorf("the waiting gang was tried %v times", tries)
 	}
 	c.remove1("four-0")
 	running("five", 5)

@@ -20,11 +20,16 @@ func (pl *GangPlan) Filter(_ context.Context, state fwk.CycleState, _ *v1.Pod, n
 // gang: the members that have no node yet are planned anew, in this cycle, and
 // the member comes back at once.
 func (pl *GangPlan) PostFilter(ctx context.Context, state fwk.CycleState, pod *v1.Pod, _ fwk.NodeToStatusReader) (*fwk.PostFilterResult, *fwk.Status) {
-	// A plugin before ours can end a planned member's cycle, hence Slot.
 	s, slot := seatOf(state), pl.gangs.Slot(pod.UID)
-	if s == nil && slot == "" {
+	switch {
+	case s == nil && slot == "":
 		return nil, fwk.NewStatus(fwk.Unschedulable) // a plain pod: preemption is next
+	case slot == "" && s.node == "":
+		// No node refused it: its gang does not fit, or it is not its turn.
+		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable)
 	}
+	// A plugin before ours can end a planned member's cycle: then there is a slot
+	// and no seat.
 	turn, pods, ok := pl.gangs.Retry(pod)
 	if !ok {
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable)
