@@ -11,6 +11,16 @@ const (
 	NameLabel = "muster.dev/gang"
 	// MinAnnotation is the minimum of a gang named by NameLabel, on every member.
 	MinAnnotation = "muster.dev/min-member"
+	// MaxAnnotation is how many members may have a node at a time. It and the two
+	// below are on every member of a gang named by NameLabel, or on the PodGroup.
+	MaxAnnotation = "muster.dev/max-member"
+	// RolesAnnotation is the minimum by role, such as launcher=1,worker=8.
+	RolesAnnotation = "muster.dev/roles"
+	// TopologyAnnotation is the levels of the topology, the widest first, such as
+	// topology.kubernetes.io/zone=required,example.com/rack=preferred.
+	TopologyAnnotation = "muster.dev/topology"
+	// RoleAnnotation is the role of one member.
+	RoleAnnotation = "muster.dev/role"
 	// PodGroupLabel names the PodGroup that the pod belongs to.
 	PodGroupLabel = "scheduling.x-k8s.io/pod-group"
 )
@@ -23,6 +33,8 @@ const (
 	Label Source = iota
 	// PodGroup is a scheduling.x-k8s.io/v1alpha1 PodGroup object, which carries the minimum.
 	PodGroup
+	// Native is a scheduling.k8s.io PodGroup object, which spec.schedulingGroup names.
+	Native
 )
 
 // Key identifies a gang.
@@ -55,9 +67,16 @@ type Member struct {
 	Priority  int32
 	Scheduler string // the pod's spec.schedulerName
 	Owner     string // UID of the controller that made the pod, or empty
-	// Min is the gang's minimum as this member states it, >= 1. It is 0 if the
-	// gang's object states it.
-	Min int
+	Role      string // of the member, or empty
+	// Spec is what this member states for its gang; empty if the gang's object
+	// states it.
+	Spec Spec
+	// Node is the node that the member has in the API, or empty; BoundAt is when
+	// it got it, in nanoseconds since 1970, 0 if that is not known.
+	Node    string
+	BoundAt int64
+	// Running members have started to run, as their node says.
+	Running bool
 	// Blocked members exist but may not be tried: they have scheduling gates.
 	Blocked bool
 	// Phase is Pending, Bound or Done as the API has it; Reserved and Binding
@@ -69,9 +88,16 @@ type Member struct {
 
 // Group is what a gang's own object states.
 type Group struct {
-	Min     int   // >= 1
+	UID     string
+	Spec    Spec
 	Created int64 // nanoseconds since 1970
 	Fault   string
+}
+
+// Job is what is known of a controller of members that runs them to completion.
+type Job struct {
+	Parallelism int // how many of its pods it has at a time, >= 0
+	Succeeded   int // how many of its pods or indexes have succeeded, whether their pods still exist or not
 }
 
 // older orders members by who speaks for their gang: first those that have a
@@ -97,10 +123,14 @@ type claim struct {
 	stated    bool // false without a leader
 	priority  int32
 	scheduler string
-	min       int
+	spec      Spec
 }
 
-func (m *member) claim() claim { return claim{true, m.Priority, m.Scheduler, m.Min} }
+func (m *member) claim() claim { return claim{true, m.Priority, m.Scheduler, m.Spec} }
+
+func (c claim) equal(o claim) bool {
+	return c.stated == o.stated && c.priority == o.priority && c.scheduler == o.scheduler && c.spec.Equal(o.spec)
+}
 
 // disagreement says where m departs from what holds for its gang, or "".
 func (c claim) disagreement(m *member) string {
@@ -110,8 +140,8 @@ func (c claim) disagreement(m *member) string {
 		return fmt.Sprintf("priority %d differs from gang %s's %d, %s priority", m.Priority, m.key, c.priority, oldest)
 	case m.Scheduler != c.scheduler:
 		return fmt.Sprintf("spec.schedulerName %s differs from gang %s's %s, %s scheduler", m.Scheduler, m.key, c.scheduler, oldest)
-	case m.Min != c.min:
-		return fmt.Sprintf("annotation muster.dev/min-member: %d differs from gang %s's %d, %s minimum", m.Min, m.key, c.min, oldest)
+	case m.Spec.Min != c.spec.Min:
+		return fmt.Sprintf("annotation muster.dev/min-member: %d differs from gang %s's %d, %s minimum", m.Spec.Min, m.key, c.spec.Min, oldest)
 	}
 	return ""
 }

@@ -83,9 +83,10 @@ type Turn struct {
 	Node string   // for Go: the planned node
 	Why  string   // for Wait
 	Gang Key      // for Try
-	Min  int      // for Try: the gang's minimum
-	Need int      // for Try: how many more members need a node, 0 < Need <= Min
+	Spec Spec     // for Try: what is asked for the gang
+	Need Quota    // for Try: how many more members need a node
 	UIDs []string // for Try: who may get one, the trying member first
+	Near []string // for Try: the nodes of the members that have one
 	Veto []string // for Try: nodes that refused a member just now
 }
 
@@ -123,7 +124,7 @@ func (r *Roster) Take(uid string) Turn {
 }
 
 func (g *gang) try(m *member, n int) Turn {
-	t := Turn{Kind: Try, Gang: g.key, Min: n, Need: n - g.placed - g.held, UIDs: []string{m.UID}}
+	t := Turn{Kind: Try, Gang: g.key, Spec: Spec{Min: n}, Need: Quota{Need: n - g.placed - g.held}, UIDs: []string{m.UID}}
 	for _, o := range g.sorted() {
 		if o != m && o.waits() {
 			t.UIDs = append(t.UIDs, o.UID)

@@ -107,7 +107,7 @@ func (w *world) plan(turn Turn) bool {
 	for _, uid := range turn.UIDs[:min(room, len(turn.UIDs))] {
 		slots[uid] = "n"
 	}
-	if len(slots) < turn.Need {
+	if len(slots) < turn.Need.Need {
 		w.do(w.r.Fail(turn.Gang, w.flight))
 		return false
 	}
@@ -155,7 +155,7 @@ func (w *world) see(uid string, phase Phase) {
 	m := w.made[uid]
 	m.Phase = phase
 	if w.pods[uid].Source == Label {
-		m.Min = w.minimum[w.pods[uid]]
+		m.Spec.Min = w.minimum[w.pods[uid]]
 	}
 	w.do(w.r.Observe(w.pods[uid], m))
 }
@@ -236,7 +236,7 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 			key := Key{Namespace: "ns", Name: fmt.Sprint("g", i), Source: source}
 			w.keys, w.minimum[key] = append(w.keys, key), rapid.IntRange(1, 4).Draw(t, "min")
 			if source == PodGroup {
-				w.do(w.r.SetGroup(key, &Group{Min: w.minimum[key]}))
+				w.do(w.r.SetGroup(key, &Group{Spec: Spec{Min: w.minimum[key]}}))
 			}
 		}
 		pick := func(set map[string]bool) string {
@@ -267,7 +267,7 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 			"minimum changes": func(t *rapid.T) {
 				key := w.keys[1]
 				w.minimum[key] = rapid.IntRange(1, 4).Draw(t, "min")
-				w.do(w.r.SetGroup(key, &Group{Min: w.minimum[key]}))
+				w.do(w.r.SetGroup(key, &Group{Spec: Spec{Min: w.minimum[key]}}))
 			},
 			"cycle begins": func(t *rapid.T) {
 				w.end()

@@ -88,6 +88,7 @@ type Roster struct {
 	keys       map[string]queue.Key
 	retired    []string // UIDs whose keys outlive them, oldest first
 	plans      int
+	touched    map[Key]bool
 }
 
 // keysKept is how many keys of members that went away are kept. A pod is taken
@@ -103,6 +104,7 @@ func NewRoster(maxMembers int) *Roster {
 		gangs:      map[Key]*gang{},
 		members:    map[string]*member{},
 		keys:       map[string]queue.Key{},
+		touched:    map[Key]bool{},
 	}
 }
 
@@ -117,7 +119,7 @@ func (r *Roster) Observe(key Key, seen Member) []Action {
 	m := r.members[seen.UID]
 	if m != nil && m.key != key {
 		todo = tell(m, fmt.Sprintf("this pod is a member of gang %s and cannot change to %s: create it anew", m.key, key))
-		key, seen.Min, seen.Fault = m.key, m.Min, m.Fault
+		key, seen.Spec, seen.Fault = m.key, m.Spec, m.Fault
 	}
 	g := r.gang(key)
 	waited, claimed := m != nil && m.waits(), g.claim
@@ -147,7 +149,7 @@ func (r *Roster) Observe(key Key, seen Member) []Action {
 	if m.fault != "" {
 		todo = append(todo, g.refuse(m)...)
 	}
-	if !waited && m.waits() || g.claim != claimed {
+	if !waited && m.waits() || !g.claim.equal(claimed) {
 		return append(todo, r.reconsider(g)...)
 	}
 	return append(todo, r.settle(g)...)
@@ -292,7 +294,7 @@ func (g *gang) lead(m *member) []Action {
 	if g.leader != nil {
 		now = g.leader.claim()
 	}
-	if now == g.claim {
+	if now.equal(g.claim) {
 		return nil
 	}
 	g.claim = now
@@ -342,13 +344,13 @@ func (r *Roster) minimum(g *gang) (int, string) {
 	case g.leader == nil:
 		return 0, fmt.Sprintf("gang %s has no valid member", g.key)
 	case g.key.Source == Label:
-		n = g.leader.Min
+		n = g.leader.Spec.Min
 	case g.group == nil:
 		return 0, fmt.Sprintf("PodGroup %s does not exist: create it, or create the pod without the label %s", g.key, PodGroupLabel)
 	case g.group.Fault != "":
 		return 0, g.group.Fault
 	default:
-		n, field = g.group.Min, fmt.Sprintf("PodGroup %s: spec.minMember", g.key)
+		n, field = g.group.Spec.Min, fmt.Sprintf("PodGroup %s: spec.minMember", g.key)
 	}
 	if n < 1 || n > r.maxMembers {
 		return 0, fmt.Sprintf("%s: Invalid value: %d: must be between 1 and %d", field, n, r.maxMembers)

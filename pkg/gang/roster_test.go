@@ -53,7 +53,7 @@ func tellStory(t *testing.T, r *Roster, words []string) string {
 	switch cmd {
 	case "pod":
 		key.Name = opts["gang"]
-		m := Member{UID: name, Name: name, Min: number("min"), Created: int64(number("created")), Priority: int32(number("priority")), Scheduler: "muster", Owner: opts["owner"]}
+		m := Member{UID: name, Name: name, Spec: Spec{Min: number("min")}, Created: int64(number("created")), Priority: int32(number("priority")), Scheduler: "muster", Owner: opts["owner"]}
 		for k := range opts {
 			switch k {
 			case "bound":
@@ -66,7 +66,7 @@ func tellStory(t *testing.T, r *Roster, words []string) string {
 		}
 		return actions(r.Observe(key, m))
 	case "group":
-		return actions(r.SetGroup(key, &Group{Min: number("min")}))
+		return actions(r.SetGroup(key, &Group{Spec: Spec{Min: number("min")}}))
 	case "nogroup":
 		return actions(r.SetGroup(key, nil))
 	case "gone":
@@ -114,7 +114,7 @@ func tries(turn Turn) string {
 	if turn.Kind != Try {
 		return ""
 	}
-	s := fmt.Sprintf(" for %s, %d needed of min %d", strings.Join(turn.UIDs, " "), turn.Need, turn.Min)
+	s := fmt.Sprintf(" for %s, %d needed of min %d", strings.Join(turn.UIDs, " "), turn.Need.Need, turn.Spec.Min)
 	if len(turn.Veto) > 0 {
 		s += ", not on " + strings.Join(turn.Veto, " ")
 	}
@@ -175,7 +175,7 @@ func check(t rapid.TB, r *Roster) {
 		if exist != g.exist || placed != g.placed || held != g.held || !slices.Equal(outside, slices.Sorted(maps.Keys(g.outside))) {
 			t.Fatalf("gang %s counts %d %d %d %v, want %d %d %d %v", key, g.exist, g.placed, g.held, slices.Sorted(maps.Keys(g.outside)), exist, placed, held, outside)
 		}
-		if o := g.oldest(); (o == nil) != (g.leader == nil) || o != nil && (g.leader.Fault != "" || g.leader.claim() != g.claim) {
+		if o := g.oldest(); (o == nil) != (g.leader == nil) || o != nil && (g.leader.Fault != "" || !g.leader.claim().equal(g.claim)) {
 			t.Fatalf("gang %s: leader %v states %v, the oldest is %v", key, g.leader, g.claim, o)
 		}
 		if n, fault := r.minimum(g); g.slots != nil && (fault != "" || g.placed+g.held+len(g.slots) < n) {

@@ -1,6 +1,9 @@
 package gang
 
-import "github.com/muster-scheduler/muster/pkg/reason"
+import (
+	"github.com/muster-scheduler/muster/pkg/reason"
+	"github.com/muster-scheduler/muster/pkg/resources"
+)
 
 // Verdict is why a gang can or cannot start, as plain values. Package explain
 // puts it into words.
@@ -18,8 +21,21 @@ type Verdict struct {
 	// Short is what the nearest node lacks for one more member of that class;
 	// empty if the obstacle is not an amount.
 	Short []Shortage
+	// Resources names the positions of the vectors below.
+	Resources resources.Index
+	// Lacks are the members that found no node, by class, of those that the gang
+	// cannot do without: room for so many more of them would help.
+	Lacks []Lack
+	// Obstructed is set if something else than amounts kept members off a node.
+	Obstructed bool
 	// Note is what a plugin that refused every node said, if one did.
 	Note string
+}
+
+// Lack is a number of equal members without a node.
+type Lack struct {
+	Ask     resources.Vector // of one of them
+	Members int              // > 0
 }
 
 // Shortage is an amount that is lacking on the nearest node.

@@ -130,7 +130,7 @@ func TestWordsReachMembersThatComeToPermitLate(t *testing.T) {
 	}{
 		"the minimum is lowered to what is held": {
 			func(g *Gangs, _ *v1.Pod) {
-				g.do(func(r *gang.Roster) []gang.Action { return r.SetGroup(groupKey, &gang.Group{Min: 1}) })
+				g.do(func(r *gang.Roster) []gang.Action { return r.SetGroup(groupKey, &gang.Group{Spec: gang.Spec{Min: 1}}) })
 			},
 			"allowed",
 		},
@@ -142,7 +142,7 @@ func TestWordsReachMembersThatComeToPermitLate(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			g, h := newTestGangs(t)
-			g.do(func(r *gang.Roster) []gang.Action { return r.SetGroup(groupKey, &gang.Group{Min: 2}) })
+			g.do(func(r *gang.Roster) []gang.Action { return r.SetGroup(groupKey, &gang.Group{Spec: gang.Spec{Min: 2}}) })
 			a, b := member("g", 0, 2), member("g", 1, 2)
 			for _, p := range []*v1.Pod{a, b} {
 				p.Labels = map[string]string{gang.PodGroupLabel: "g"}

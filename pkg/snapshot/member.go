@@ -52,7 +52,7 @@ func MemberOf(pod *v1.Pod) (key gang.Key, m gang.Member, ok bool) {
 		if min, err := minMember(pod); err != nil {
 			m.Fault = err.Error()
 		} else {
-			m.Min = min
+			m.Spec.Min = min
 		}
 	}
 	return key, m, true
@@ -105,5 +105,5 @@ func gone(pod *v1.Pod) bool {
 
 func groupOf(pg *schedv1alpha1.PodGroup) (gang.Key, *gang.Group) {
 	return gang.Key{Namespace: pg.Namespace, Name: pg.Name, Source: gang.PodGroup},
-		&gang.Group{Min: int(pg.Spec.MinMember), Created: pg.CreationTimestamp.UnixNano()}
+		&gang.Group{UID: string(pg.UID), Spec: gang.Spec{Min: int(pg.Spec.MinMember)}, Created: pg.CreationTimestamp.UnixNano()}
 }

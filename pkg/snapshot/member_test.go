@@ -28,7 +28,7 @@ func TestMemberOf(t *testing.T) {
 		"by label, with the minimum on the pod": {
 			pod:     byLabel().Annotation(gang.MinAnnotation, " 4 ").Priority(7).SchedulerName("muster").Obj(),
 			wantKey: gang.Key{Namespace: "ml", Name: "train"},
-			want:    func(m *gang.Member) { m.Min, m.Priority, m.Scheduler = 4, 7, "muster" },
+			want:    func(m *gang.Member) { m.Spec.Min, m.Priority, m.Scheduler = 4, 7, "muster" },
 		},
 		"by PodGroup, which states the minimum": {
 			pod:     st.MakePod().Namespace("ml").Name("train-3").UID("u").Label(gang.PodGroupLabel, "train").Obj(),
@@ -37,22 +37,22 @@ func TestMemberOf(t *testing.T) {
 		"an indexed Job's pod has its place": {
 			pod:     byLabel().Annotation(gang.MinAnnotation, "4").Annotation("batch.kubernetes.io/job-completion-index", "3").Obj(),
 			wantKey: gang.Key{Namespace: "ml", Name: "train"},
-			want:    func(m *gang.Member) { m.Min, m.Index = 4, 3 },
+			want:    func(m *gang.Member) { m.Spec.Min, m.Index = 4, 3 },
 		},
 		"scheduling gates block": {
 			pod:     byLabel().Annotation(gang.MinAnnotation, "4").SchedulingGates([]string{"wait"}).Obj(),
 			wantKey: gang.Key{Namespace: "ml", Name: "train"},
-			want:    func(m *gang.Member) { m.Min, m.Blocked = 4, true },
+			want:    func(m *gang.Member) { m.Spec.Min, m.Blocked = 4, true },
 		},
 		"a pod with a node is bound": {
 			pod:     byLabel().Annotation(gang.MinAnnotation, "4").Node("n").Obj(),
 			wantKey: gang.Key{Namespace: "ml", Name: "train"},
-			want:    func(m *gang.Member) { m.Min, m.Phase = 4, gang.Bound },
+			want:    func(m *gang.Member) { m.Spec.Min, m.Phase = 4, gang.Bound },
 		},
 		"one that has succeeded is done": {
 			pod:     byLabel().Annotation(gang.MinAnnotation, "4").Node("n").Phase(v1.PodSucceeded).Obj(),
 			wantKey: gang.Key{Namespace: "ml", Name: "train"},
-			want:    func(m *gang.Member) { m.Min, m.Phase = 4, gang.Done },
+			want:    func(m *gang.Member) { m.Spec.Min, m.Phase = 4, gang.Done },
 		},
 		"no minimum":          {pod: byLabel().Obj(), wantKey: gang.Key{Namespace: "ml", Name: "train"}, wantFault: "Required value"},
 		"a minimum as label":  {pod: byLabel().Label(gang.MinAnnotation, "4").Obj(), wantKey: gang.Key{Namespace: "ml", Name: "train"}, wantFault: "make it an annotation"},
@@ -97,7 +97,7 @@ func FuzzMemberOf(f *testing.F) {
 			pod.Labels[gang.PodGroupLabel] = group
 		}
 		_, m, ok := MemberOf(pod)
-		if !ok || m.Index < 0 || m.Fault == "" && m.Min < 1 {
+		if !ok || m.Index < 0 || m.Fault == "" && m.Spec.Min < 1 {
 			t.Errorf("%v %+v", ok, m)
 		}
 	})

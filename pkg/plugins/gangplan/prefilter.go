@@ -64,7 +64,7 @@ func (pl *GangPlan) plan(ctx context.Context, by *v1.Pod, turn gang.Turn, pods [
 	if !ok {
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "gang "+turn.Gang.String()+" changed while it was planned")
 	}
-	logger.V(2).Info("Planned the gang", "gang", turn.Gang, "members", len(kept), "need", turn.Need)
+	logger.V(2).Info("Planned the gang", "gang", turn.Gang, "members", len(kept), "need", turn.Need.Need)
 	return kept, nil
 }
 
@@ -76,15 +76,15 @@ func (pl *GangPlan) tryOrders(ctx context.Context, turn gang.Turn, pods []*v1.Po
 		if err != nil {
 			return nil, verdict, err
 		}
-		found, v := gang.Plan(cluster, classes, turn.Need, order, world)
+		found, v := gang.Plan(cluster, classes, turn.Need.Need, order, world)
 		if err := world.Err(); err != nil {
 			return nil, verdict, err
 		}
-		v.Gang, v.Min, v.Placed, v.Note = turn.Gang, turn.Min, turn.Min-turn.Need, world.Note()
+		v.Gang, v.Min, v.Placed, v.Note = turn.Gang, turn.Spec.Min, turn.Spec.Min-turn.Need.Need, world.Note()
 		if slots = found; verdict.Nodes == 0 || v.Fit > verdict.Fit {
 			verdict = v
 		}
-		if slots != nil || len(classes) == 1 || turn.Need == len(pods) {
+		if slots != nil || len(classes) == 1 || turn.Need.Need == len(pods) {
 			break
 		}
 	}
