@@ -1,10 +1,5 @@
 package gang
 
-import (
-	"cmp"
-	"fmt"
-)
-
 // The marks that make a pod a member.
 const (
 	// NameLabel names a gang without any object of its own.
@@ -96,52 +91,6 @@ type Group struct {
 
 // Job is what is known of a controller of members that runs them to completion.
 type Job struct {
-	Parallelism int // how many of its pods it has at a time, >= 0
+	Parallelism int // how many of its pods it has at a time, >= 0; never more than it has to complete
 	Succeeded   int // how many of its pods or indexes have succeeded, whether their pods still exist or not
-}
-
-// older orders members by who speaks for their gang: first those that have a
-// node, so that no newcomer speaks against them, then by age, so that the order
-// in which members are seen does not matter.
-func older(a, b *member) int {
-	hasNode := func(m *member) int {
-		if m.Phase == Pending {
-			return 1
-		}
-		return 0
-	}
-	return cmp.Or(
-		cmp.Compare(hasNode(a), hasNode(b)),
-		cmp.Compare(a.Created, b.Created),
-		cmp.Compare(a.Name, b.Name),
-		cmp.Compare(a.UID, b.UID),
-	)
-}
-
-// claim is what a gang's leader states for its whole gang.
-type claim struct {
-	stated    bool // false without a leader
-	priority  int32
-	scheduler string
-	spec      Spec
-}
-
-func (m *member) claim() claim { return claim{true, m.Priority, m.Scheduler, m.Spec} }
-
-func (c claim) equal(o claim) bool {
-	return c.stated == o.stated && c.priority == o.priority && c.scheduler == o.scheduler && c.spec.Equal(o.spec)
-}
-
-// disagreement says where m departs from what holds for its gang, or "".
-func (c claim) disagreement(m *member) string {
-	const oldest = "that its oldest member states: all members need one"
-	switch {
-	case m.Priority != c.priority:
-		return fmt.Sprintf("priority %d differs from gang %s's %d, %s priority", m.Priority, m.key, c.priority, oldest)
-	case m.Scheduler != c.scheduler:
-		return fmt.Sprintf("spec.schedulerName %s differs from gang %s's %s, %s scheduler", m.Scheduler, m.key, c.scheduler, oldest)
-	case m.Spec.Min != c.spec.Min:
-		return fmt.Sprintf("annotation muster.dev/min-member: %d differs from gang %s's %d, %s minimum", m.Spec.Min, m.key, c.spec.Min, oldest)
-	}
-	return ""
 }

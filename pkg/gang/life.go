@@ -1,7 +1,6 @@
 package gang
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,12 +24,15 @@ func (r *Roster) Admit(uid string) (enter bool, why string) {
 	g.gate(m, !enter)
 	if enter {
 		r.rank(g, m)
+		if s, _ := r.spec(g); s.Max > 0 && m.slot == "" && m.waits() && g.complete(s, placed) {
+			g.extra[m.UID] = true
+		}
 	}
 	return enter, why
 }
 
 func (r *Roster) mayEnter(g *gang, m *member) (bool, string) {
-	n, fault := r.minimum(g)
+	s, fault := r.spec(g)
 	switch {
 	case m.fault != "":
 		return false, m.fault
@@ -38,14 +40,23 @@ func (r *Roster) mayEnter(g *gang, m *member) (bool, string) {
 		return false, "the pod has scheduling gates"
 	case fault != "":
 		return false, fault
-	case g.exist < n:
-		return false, gathering(g, n)
-	case g.placed >= n, g.slots[m.UID] != "":
+	case !g.complete(s, existing):
+		return false, g.gathering(s)
+	case m.slot != "":
 		return true, ""
-	case g.slots != nil:
+	case g.complete(s, placed):
+		if !g.extra[m.UID] && g.room(s) <= 0 {
+			return false, fmt.Sprintf("gang %s has its maximum of %d members", g.key, s.Max)
+		}
+		return true, ""
+	case g.planned:
 		return false, fmt.Sprintf("gang %s is being placed without this member", g.key)
-	case g.leaving > 0 || g.resting:
-		return false, fmt.Sprintf("a plan of gang %s was given up a moment ago: it is tried again shortly", g.key)
+	case !g.free():
+		why := fmt.Sprintf("a plan of gang %s was given up a moment ago: it is tried again shortly", g.key)
+		if g.verdict != "" {
+			why += "; " + g.verdict
+		}
+		return false, why
 	}
 	if rep := g.members[g.rep]; rep == nil || !rep.waits() {
 		g.rep = m.UID
@@ -62,9 +73,11 @@ func (r *Roster) rank(g *gang, m *member) {
 		return
 	}
 	if g.born == 0 {
-		g.born = g.leader.Created
+		g.born = m.Created
 		if g.group != nil {
 			g.born = g.group.Created
+		} else if g.leader != nil {
+			g.born = g.leader.Created
 		}
 	}
 	r.keys[m.UID] = queue.Key{Priority: m.Priority, Since: g.born, Gang: g.key.String(), Index: m.Index, UID: m.UID}
@@ -80,14 +93,16 @@ func (r *Roster) Rank(uid string) (key queue.Key, ok bool) {
 // Turn says what a member's scheduling cycle has to do.
 type Turn struct {
 	Kind TurnKind
-	Node string   // for Go: the planned node
-	Why  string   // for Wait
-	Gang Key      // for Try
-	Spec Spec     // for Try: what is asked for the gang
-	Need Quota    // for Try: how many more members need a node
-	UIDs []string // for Try: who may get one, the trying member first
-	Near []string // for Try: the nodes of the members that have one
-	Veto []string // for Try: nodes that refused a member just now
+	Node string // for Go: the planned node
+	Why  string // for Wait
+	Gang Key    // for Try
+	Spec Spec   // for Try: what is asked for the gang
+	// Secured is, for Try, how many members have a node already.
+	Secured int
+	Need    Quota    // for Try: how many more members need a node
+	UIDs    []string // for Try: who may get one, the trying member first
+	Near    []string // for Try: the nodes of the members that have one
+	Veto    []string // for Try: nodes that refused a member just now
 }
 
 // TurnKind is the kind of a Turn.
@@ -108,27 +123,45 @@ func (r *Roster) Take(uid string) Turn {
 		return Turn{Kind: Alone}
 	}
 	g := r.gangs[m.key]
-	if node := g.slots[uid]; node != "" {
-		return Turn{Kind: Go, Node: node}
+	if m.slot != "" {
+		return Turn{Kind: Go, Node: m.slot}
 	}
 	if enter, why := r.mayEnter(g, m); !enter {
 		g.gate(m, true) // out of the queue again, until it is sent for
 		return Turn{Kind: Wait, Why: why}
 	}
-	n, _ := r.minimum(g)
-	if g.placed >= n {
+	s, _ := r.spec(g)
+	if g.complete(s, placed) && len(s.Topology) == 0 {
 		return Turn{Kind: Alone}
 	}
-	g.vetoes = nil
-	return g.try(m, n)
+	g.vetoes, g.refusals = maps.Clone(g.shun), 0
+	return g.try(m, s)
 }
 
-func (g *gang) try(m *member, n int) Turn {
-	t := Turn{Kind: Try, Gang: g.key, Spec: Spec{Min: n}, Need: Quota{Need: n - g.placed - g.held}, UIDs: []string{m.UID}}
-	for _, o := range g.sorted() {
-		if o != m && o.waits() {
-			t.UIDs = append(t.UIDs, o.UID)
+// try returns the turn in which m plans for its gang; for itself alone, if the
+// gang is complete without it.
+func (g *gang) try(m *member, s Spec) Turn {
+	t := Turn{Kind: Try, Gang: g.key, Spec: s, Need: g.quota(s), Secured: secured(g.all), UIDs: []string{m.UID}}
+	if g.complete(s, placed) {
+		t.Need = Quota{Need: 1, Limit: 1}
+	} else {
+		for _, o := range g.sorted() {
+			if o != m && o.waits() {
+				t.UIDs = append(t.UIDs, o.UID)
+			}
 		}
+	}
+	if len(s.Topology) > 0 {
+		near := map[string]bool{}
+		for _, o := range g.members {
+			if o.counts() && !o.leaving && o.Node != "" && o.Phase != Done {
+				near[o.Node] = true
+			}
+			if o.slot != "" {
+				near[o.slot] = true
+			}
+		}
+		t.Near = slices.Sorted(maps.Keys(near))
 	}
 	t.Veto = slices.Sorted(maps.Keys(g.vetoes))
 	return t
@@ -143,42 +176,54 @@ func (r *Roster) Commit(key Key, by string, slots Placement) (todo []Action, kep
 	if g == nil {
 		return nil, nil, false
 	}
+	s, fault := r.spec(g)
 	kept = make(Placement, len(slots))
 	for uid, node := range slots {
 		if m := g.members[uid]; m != nil && m.waits() {
 			kept[uid] = node
+			g.setSlot(m, node)
 		}
 	}
-	if n, fault := r.minimum(g); fault != "" || g.placed+g.held+len(kept) < n {
+	g.planned = true
+	if fault != "" || !g.complete(s, intended) {
 		if m := g.members[by]; m != nil {
 			g.gate(m, true)
 		}
 		todo = g.abandon("gang " + key.String() + " changed while it was planned")
 		return append(todo, r.settle(g)...), nil, false
 	}
-	r.plans++
-	g.planID = fmt.Sprintf("%s/%d", key.Name, r.plans)
-	g.slots = kept
-	for _, m := range g.sorted() {
-		if kept[m.UID] != "" && m.UID != by {
-			todo = append(todo, g.summon(m))
+	if m := g.members[by]; m != nil && kept[by] == "" {
+		g.gate(m, true) // planned without itself, it waits like the others
+	}
+	r.serial++
+	g.planID = fmt.Sprintf("%s/%d", key.Name, r.serial)
+	g.verdict = ""
+	for _, uid := range slices.Sorted(maps.Keys(kept)) {
+		if uid != by {
+			todo = append(todo, g.summon(g.members[uid]))
 		}
 	}
-	return todo, maps.Clone(kept), true // the caller reads it while the gang lives on
+	return todo, kept, true
 }
 
-// Fail records that no plan was found. The representative stays the one who
-// tried, so that the events that can help reach it.
-func (r *Roster) Fail(key Key, uid string) []Action {
+// Fail records that no plan was found; why is the verdict. The representative
+// stays the one who tried, so that the events that can help reach it.
+func (r *Roster) Fail(key Key, uid, why string) []Action {
 	g := r.gangs[key]
 	if g == nil {
 		return nil
 	}
+	if s, fault := r.spec(g); fault == "" && g.complete(s, placed) {
+		return nil // one more than it needs did not fit
+	}
 	if g.members[uid] != nil {
 		g.rep = uid
 	}
+	g.verdict = why
+	g.touch()
 	todo := g.abandon("the plan of gang " + key.String() + " no longer fits")
 	if len(g.vetoes) > 0 { // it had a plan when it came to this
+		g.shun = nil
 		todo = append(todo, Action{Kind: Freed}, g.rest())
 	}
 	return todo
@@ -198,64 +243,53 @@ func (r *Roster) Retry(uid string) (t Turn, todo []Action, ok bool) {
 		return Turn{}, nil, false
 	}
 	g := r.gangs[m.key]
-	node := g.slots[uid]
-	n, fault := r.minimum(g)
-	if node == "" || fault != "" {
+	node := m.slot
+	s, fault := r.spec(g)
+	switch {
+	case node == "" || fault != "":
 		g.gate(m, true)
 		return Turn{}, r.settle(g), false
-	}
-	if g.placed >= n { // complete without it: it may look at every node
-		delete(g.slots, uid)
-		return Turn{}, []Action{{Kind: Unslot, UID: uid}, {Kind: Activate, UID: uid}}, false
-	}
-	if len(g.vetoes) == maxVetoes {
+	case g.complete(s, placed): // complete without it: it may look at every node
+		return Turn{}, append(g.unslot(m), Action{Kind: Activate, UID: uid}), false
+	case g.refusals == maxVetoes:
 		g.rep = uid
-		todo = g.abandon(fmt.Sprintf("%d nodes refused planned members of gang %s", maxVetoes+1, g.key))
-		return Turn{}, append(todo, g.rest()), false
+		g.verdict = fmt.Sprintf("%d nodes refused planned members of gang %s", maxVetoes+1, g.key)
+		return Turn{}, append(g.abandon(g.verdict), g.rest()), false
 	}
 	if g.vetoes == nil {
 		g.vetoes = map[string]bool{}
 	}
 	g.vetoes[node] = true
+	g.refusals++
 	for _, o := range g.sorted() {
-		if g.slots[o.UID] != "" {
-			todo = append(todo, Action{Kind: Unslot, UID: o.UID})
-		}
+		todo = append(todo, g.unslot(o)...)
 	}
-	g.slots = nil
-	return g.try(m, n), todo, true
+	g.planned = false
+	return g.try(m, s), todo, true
 }
 
-// Wake ends a gang's rest.
-func (r *Roster) Wake(key Key) []Action {
+// Wake ends a gang's rest, if round is its last.
+func (r *Roster) Wake(key Key, round int) []Action {
 	g := r.gangs[key]
-	if g == nil || !g.resting {
+	if g == nil || !g.resting || g.broken != round {
 		return nil
 	}
 	g.resting = false
-	return r.resume(g)
+	return r.reconsider(g)
 }
 
-// resume sends for the representative of a gang that may be tried again: it may
-// have come while the gang could not be, and wait for events now.
-func (r *Roster) resume(g *gang) []Action {
-	if m := g.members[g.rep]; m != nil && m.waits() && g.slots == nil && g.leaving == 0 && !g.resting {
-		return []Action{g.summon(m)}
-	}
-	return r.settle(g)
-}
-
-// Reserve records that a member has its node in the scheduler's memory.
-func (r *Roster) Reserve(uid string) {
+// Reserve records that a member has a node in the scheduler's memory.
+func (r *Roster) Reserve(uid, node string) {
 	m := r.members[uid]
 	if m == nil || m.Phase != Pending {
 		return
 	}
 	g := r.gangs[m.key]
-	if g.slots[uid] != "" {
+	if m.slot != "" {
 		m.plan = g.planID
-		delete(g.slots, uid)
+		g.setSlot(m, "")
 	}
+	m.Node = node
 	g.move(m, Reserved)
 }
 
@@ -276,8 +310,14 @@ func (r *Roster) Permit(uid string) (wait, ok bool, todo []Action) {
 		return false, true, nil
 	}
 	g := r.gangs[m.key]
-	if n, fault := r.minimum(g); fault != "" || m.leaving || g.placed+g.held < n {
-		return true, g.slots != nil && !m.leaving, nil
+	s, fault := r.spec(g)
+	switch {
+	case fault != "" || m.leaving || !g.complete(s, secured):
+		return true, g.planned && !m.leaving, nil
+	case g.prove:
+		if todo = g.proof(s); todo != nil {
+			return true, true, todo
+		}
 	}
 	return false, true, append(g.release(m), r.settle(g)...)
 }
@@ -292,14 +332,18 @@ func (r *Roster) Unreserve(uid string) []Action {
 	}
 	g := r.gangs[m.key]
 	asked := m.leaving
-	broke := !asked && (g.slots != nil || m.Phase == Binding)
+	broke := !asked && (g.planned || m.Phase == Binding)
 	g.stay(m)
+	if m.Phase == Binding {
+		g.avoid(m.Node)
+	}
 	if m.Phase == Reserved || m.Phase == Binding {
+		m.Node = ""
 		g.move(m, Pending)
 	}
-	delete(g.slots, uid)
-	n, fault := r.minimum(g)
-	incomplete := fault != "" || g.placed < n
+	g.unslot(m)
+	s, fault := r.spec(g)
+	incomplete := fault != "" || !g.complete(s, placed)
 	if asked || incomplete {
 		// Nobody but the roster sends for it again. A member whose binding failed
 		// and whose gang needs it no more comes back at the queue's own pace.
@@ -307,13 +351,22 @@ func (r *Roster) Unreserve(uid string) []Action {
 	}
 	if broke && incomplete {
 		g.rep = uid
-		todo := g.abandon(fmt.Sprintf("pod %s of gang %s lost its node", m.Name, g.key))
-		return append(todo, g.rest())
+		why := fmt.Sprintf("pod %s of gang %s lost its node", m.Name, g.key)
+		g.verdict = why
+		return append(g.abandon(why), g.rest())
 	}
 	if asked && g.leaving == 0 {
-		return r.resume(g)
+		return r.reconsider(g)
 	}
 	return r.settle(g)
+}
+
+// avoid has the next attempt do without a node on which a binding failed.
+func (g *gang) avoid(node string) {
+	if g.shun == nil || len(g.shun) >= maxVetoes {
+		g.shun = map[string]bool{}
+	}
+	g.shun[node] = true
 }
 
 // Leaving reports whether a member was told to give its node back and has not yet.
@@ -325,7 +378,7 @@ func (r *Roster) Leaving(uid string) bool {
 // Slot returns the node that is planned for a member, or "".
 func (r *Roster) Slot(uid string) string {
 	if m := r.members[uid]; m != nil {
-		return r.gangs[m.key].slots[uid]
+		return m.slot
 	}
 	return ""
 }
@@ -333,7 +386,7 @@ func (r *Roster) Slot(uid string) string {
 // Released reports whether a member may be bound and is not seen bound yet.
 func (r *Roster) Released(uid string) bool {
 	m := r.members[uid]
-	return m != nil && m.Phase == Binding
+	return m != nil && m.Phase == Binding && !m.leaving
 }
 
 // Reconsider has a member's gang tried again if it does not fit as it is:
@@ -354,9 +407,9 @@ func (r *Roster) Notice(key Key) (uid, why string) {
 	if g == nil {
 		return "", ""
 	}
-	n, why := r.minimum(g)
-	if why == "" && g.exist < n {
-		why = gathering(g, n)
+	s, why := r.spec(g)
+	if why == "" && !g.complete(s, existing) {
+		why = g.gathering(s)
 	}
 	first := g.firstWaiting()
 	if why == "" || first == nil || len(tell(first, why)) == 0 {
@@ -368,9 +421,7 @@ func (r *Roster) Notice(key Key) (uid, why string) {
 // Retell forgets who was told what, for a process that told nobody until now.
 // It returns what is to be told to members, and the gangs that may have a notice.
 func (r *Roster) Retell() (keys []Key, todo []Action) {
-	keys = slices.SortedFunc(maps.Keys(r.gangs), func(a, b Key) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Source, b.Source))
-	})
+	keys = sortedKeys(r.gangs)
 	for _, key := range keys {
 		for _, m := range r.gangs[key].sorted() {
 			m.told = ""

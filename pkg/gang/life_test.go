@@ -13,11 +13,11 @@ import (
 // more than they would: one whose cycle failed is parked, and only an Activate
 // brings it back; a gated one is not asked again unless it is sent for.
 type world struct {
-	r       *Roster
-	keys    []Key
-	minimum map[Key]int
-	pods    map[string]Key
-	made    map[string]Member
+	r     *Roster
+	keys  []Key
+	specs map[Key]Spec
+	pods  map[string]Key
+	made  map[string]Member
 
 	// Where a pod is; at most one of them.
 	queue   map[string]bool // active or backing off
@@ -26,9 +26,10 @@ type world struct {
 	used    map[string]bool // has a place; those in permit wait at Permit
 	permit  map[string]bool
 
-	nodes   int             // places in the cluster
-	rejects map[string]bool // pods that were told to give their places back
-	rests   map[Key]bool
+	nodes                    int             // places in the cluster
+	rejects                  map[string]bool // pods that were told to give their places back
+	evicts                   map[string]bool // bound pods that are to be deleted
+	rests, deadlines, proofs map[Key]int     // rounds
 
 	flight string // the pod whose cycle runs, or empty
 	turn   Turn   // what it took
@@ -48,7 +49,13 @@ func (w *world) do(todo []Action) {
 		case Reject:
 			w.rejects[a.UID] = true
 		case Rest:
-			w.rests[a.Gang] = true
+			w.rests[a.Gang] = a.Round
+		case Deadline:
+			w.deadlines[a.Gang] = a.Round
+		case Prove:
+			w.proofs[a.Gang] = a.Round
+		case Evict:
+			w.evicts[a.UID] = true
 		case Allow:
 			delete(w.permit, a.UID)
 		}
@@ -99,16 +106,34 @@ func (w *world) begin(uid string, refuse bool) {
 	w.turn = w.r.Take(uid)
 }
 
-// plan gives the members of a turn as many places as there are, and reports
-// whether the pod whose cycle it is has one.
+// plan gives the members of a turn as many places as there are, those first
+// whose roles are asked for, and reports whether the pod whose cycle it is has one.
 func (w *world) plan(turn Turn) bool {
 	room := max(0, w.nodes-len(w.used))
-	slots := Placement{}
-	for _, uid := range turn.UIDs[:min(room, len(turn.UIDs))] {
-		slots[uid] = "n"
+	if turn.Need.Limit > 0 {
+		room = min(room, turn.Need.Limit)
+	}
+	slots, lack := Placement{}, map[string]int{}
+	for _, role := range turn.Need.Roles {
+		lack[role.Name] = role.Min
+	}
+	for _, asked := range []bool{true, false} {
+		for _, uid := range turn.UIDs {
+			role := w.made[uid].Role
+			if len(slots) == room || slots[uid] != "" || asked && lack[role] == 0 {
+				continue
+			}
+			slots[uid] = "n"
+			lack[role] = max(0, lack[role]-1)
+		}
+	}
+	for _, n := range lack {
+		if n > 0 {
+			slots = nil
+		}
 	}
 	if len(slots) < turn.Need.Need {
-		w.do(w.r.Fail(turn.Gang, w.flight))
+		w.do(w.r.Fail(turn.Gang, w.flight, "no room"))
 		return false
 	}
 	todo, kept, ok := w.r.Commit(turn.Gang, w.flight, slots)
@@ -139,7 +164,7 @@ func (w *world) end() {
 		return
 	}
 	w.used[uid] = true
-	w.r.Reserve(uid)
+	w.r.Reserve(uid, "n")
 	wait, ok, todo := w.r.Permit(uid)
 	if !ok {
 		w.lose(uid, false)
@@ -155,7 +180,7 @@ func (w *world) see(uid string, phase Phase) {
 	m := w.made[uid]
 	m.Phase = phase
 	if w.pods[uid].Source == Label {
-		m.Spec.Min = w.minimum[w.pods[uid]]
+		m.Spec = w.specs[w.pods[uid]]
 	}
 	w.do(w.r.Observe(w.pods[uid], m))
 }
@@ -170,13 +195,14 @@ func (w *world) create(t *rapid.T) {
 		Priority: rapid.SampledFrom([]int32{0, 0, 0, 1}).Draw(t, "priority"),
 		Fault:    rapid.SampledFrom([]string{"", "", "", "bad"}).Draw(t, "fault"),
 		Blocked:  rapid.IntRange(0, 3).Draw(t, "gates") == 0,
+		Role:     rapid.SampledFrom([]string{"", "", "launcher", "worker"}).Draw(t, "role"),
 	}
 	w.see(uid, Pending)
 	w.enqueue(uid)
 }
 
 func (w *world) remove(uid string) {
-	for _, set := range []map[string]bool{w.queue, w.outside, w.parked, w.used, w.permit, w.rejects} {
+	for _, set := range []map[string]bool{w.queue, w.outside, w.parked, w.used, w.permit, w.rejects, w.evicts} {
 		delete(set, uid)
 	}
 	delete(w.pods, uid)
@@ -199,10 +225,23 @@ func (w *world) calm() {
 	}
 	for range 4 * len(w.made) {
 		for _, key := range w.keys {
-			w.do(w.r.Wake(key))
+			w.wake(key)
+			w.prove(key, "")
 		}
 		for _, uid := range slices.Sorted(maps.Keys(w.rejects)) {
 			w.obey(uid)
+		}
+		for _, uid := range slices.Sorted(maps.Keys(w.used)) {
+			switch m := w.r.members[uid]; {
+			case w.permit[uid] || m.Phase != Binding:
+			case m.leaving:
+				w.lose(uid, true)
+			default:
+				w.see(uid, Bound)
+			}
+		}
+		for _, uid := range slices.Sorted(maps.Keys(w.evicts)) {
+			w.remove(uid)
 		}
 		for _, uid := range slices.Sorted(maps.Keys(w.queue)) {
 			if w.queue[uid] {
@@ -211,6 +250,25 @@ func (w *world) calm() {
 			}
 		}
 	}
+}
+
+func (w *world) wake(key Key) {
+	round := w.rests[key]
+	delete(w.rests, key)
+	w.do(w.r.Wake(key, round))
+}
+
+func (w *world) prove(key Key, why string) {
+	round := w.proofs[key]
+	delete(w.proofs, key)
+	w.do(w.r.Proved(key, round, why))
+}
+
+func (w *world) expire(key Key) {
+	round := w.deadlines[key]
+	delete(w.deadlines, key)
+	todo, _ := w.r.Expire(key, round)
+	w.do(todo)
 }
 
 // obey carries a rejection out.
@@ -228,15 +286,15 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		set := func() map[string]bool { return map[string]bool{} }
 		w := &world{
-			r: NewRoster(10), minimum: map[Key]int{}, pods: map[string]Key{}, made: map[string]Member{}, rests: map[Key]bool{},
+			r: NewRoster(10), specs: map[Key]Spec{}, pods: map[string]Key{}, made: map[string]Member{}, rests: map[Key]int{}, deadlines: map[Key]int{}, proofs: map[Key]int{}, evicts: set(),
 			queue: set(), outside: set(), parked: set(), used: set(), permit: set(), rejects: set(),
 			nodes: rapid.SampledFrom([]int{2, 4, 8, plenty, plenty, plenty}).Draw(t, "nodes"),
 		}
 		for i, source := range []Source{Label, PodGroup} {
 			key := Key{Namespace: "ns", Name: fmt.Sprint("g", i), Source: source}
-			w.keys, w.minimum[key] = append(w.keys, key), rapid.IntRange(1, 4).Draw(t, "min")
+			w.keys, w.specs[key] = append(w.keys, key), drawSpec(t)
 			if source == PodGroup {
-				w.do(w.r.SetGroup(key, &Group{Spec: Spec{Min: w.minimum[key]}}))
+				w.do(w.r.SetGroup(key, &Group{UID: "1", Spec: w.specs[key]}))
 			}
 		}
 		pick := func(set map[string]bool) string {
@@ -266,8 +324,11 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 			},
 			"minimum changes": func(t *rapid.T) {
 				key := w.keys[1]
-				w.minimum[key] = rapid.IntRange(1, 4).Draw(t, "min")
-				w.do(w.r.SetGroup(key, &Group{Spec: Spec{Min: w.minimum[key]}}))
+				w.specs[key] = drawSpec(t)
+				w.do(w.r.SetGroup(key, &Group{UID: rapid.SampledFrom([]string{"1", "1", "2"}).Draw(t, "group"), Spec: w.specs[key]}))
+			},
+			"job goes on": func(t *rapid.T) {
+				w.do(w.r.SetJob("job", &Job{Succeeded: rapid.IntRange(0, 2).Draw(t, "succeeded")}))
 			},
 			"cycle begins": func(t *rapid.T) {
 				w.end()
@@ -289,6 +350,28 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 					w.lose(uid, true)
 				}
 			},
+			"binding is refused": func(*rapid.T) {
+				if uid := pick(w.used); !w.permit[uid] && w.r.Released(uid) {
+					w.do(w.r.Refuse(uid, "forbidden"))
+					w.lose(uid, true)
+				}
+			},
+			"binding ends after a roll-back": func(t *rapid.T) {
+				uid := pick(w.used)
+				if m := w.r.members[uid]; w.permit[uid] || m.Phase != Binding || !m.leaving {
+					return
+				}
+				if rapid.Bool().Draw(t, "bound") {
+					w.see(uid, Bound)
+				} else {
+					w.lose(uid, true)
+				}
+			},
+			"eviction":        func(*rapid.T) { w.remove(pick(w.evicts)) },
+			"deadline passes": func(t *rapid.T) { w.expire(rapid.SampledFrom(w.keys).Draw(t, "gang")) },
+			"proof ends": func(t *rapid.T) {
+				w.prove(rapid.SampledFrom(w.keys).Draw(t, "gang"), rapid.SampledFrom([]string{"", "forbidden"}).Draw(t, "why"))
+			},
 			"permit times out":  func(*rapid.T) { w.lose(pick(w.permit), false) },
 			"rejection arrives": func(*rapid.T) { w.obey(pick(w.rejects)) },
 			"member succeeds": func(*rapid.T) {
@@ -299,29 +382,59 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 			},
 			"rest is over": func(t *rapid.T) {
 				for _, key := range w.keys {
-					if w.rests[key] && rapid.Bool().Draw(t, "wake") {
-						delete(w.rests, key)
-						w.do(w.r.Wake(key))
+					if rapid.Bool().Draw(t, "wake") {
+						w.wake(key)
 					}
 				}
 			},
 			"": func(t *rapid.T) {
 				check(t, w.r)
 				for key, g := range w.r.gangs {
-					if g.held > 0 && g.slots == nil && w.flight == "" {
-						t.Fatalf("gang %s holds %d nodes without a plan", key, g.held)
+					sp, fault := w.r.spec(g)
+					if g.all.held > 0 && !g.planned && w.flight == "" && !(g.proofRound != 0 && g.complete(sp, secured)) {
+						t.Fatalf("gang %s holds %d nodes without a plan", key, g.all.held)
+					}
+					if fault == "" && g.all.placed > g.all.done && !g.whole && g.leaving == 0 && (g.round == 0 || w.deadlines[key] != g.round) {
+						t.Fatalf("gang %s is bound in part, %d of %s, and has no deadline", key, g.all.placed, sp)
 					}
 				}
 			},
 		})
 		w.calm()
+		for _, key := range w.keys {
+			w.expire(key)
+		}
+		w.calm()
 		for key, g := range w.r.gangs {
-			switch n := w.minimum[key]; {
-			case g.exist >= n && g.placed < g.exist:
-				t.Fatalf("gang %s: %d of %d members have a node, with room for all; min %d", key, g.placed, g.exist, n)
-			case g.exist < n && g.held+g.leaving > 0:
-				t.Fatalf("gang %s holds %d nodes and is incomplete", key, g.held+g.leaving)
+			s, fault := w.r.spec(g)
+			if fault != "" {
+				continue
+			}
+			waiting := 0
+			for _, m := range g.members {
+				if m.waits() {
+					waiting++
+				}
+			}
+			switch {
+			case g.complete(s, existing) && waiting > 0 && g.room(s) > 0:
+				t.Fatalf("gang %s: %d members wait, with room for all: %+v of %s", key, waiting, g.all, s)
+			case !g.complete(s, existing) && g.all.held+g.leaving > 0:
+				t.Fatalf("gang %s holds %d nodes and is incomplete", key, g.all.held+g.leaving)
+			case !g.whole && g.all.placed > g.all.done:
+				t.Fatalf("gang %s stays bound in part: %+v of %s", key, g.all, s)
 			}
 		}
 	})
+}
+
+func drawSpec(t *rapid.T) Spec {
+	s := Spec{Min: rapid.IntRange(1, 4).Draw(t, "min")}
+	if rapid.Bool().Draw(t, "bounded") {
+		s.Max = s.Min + rapid.IntRange(0, 2).Draw(t, "max")
+	}
+	if rapid.IntRange(0, 2).Draw(t, "by role") == 0 {
+		s.Roles = []Role{{"launcher", 1}}
+	}
+	return s
 }

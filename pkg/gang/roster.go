@@ -1,93 +1,24 @@
 package gang
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
 	"github.com/muster-scheduler/muster/pkg/queue"
 )
 
-// Action is something that the caller has to do for a gang.
-type Action struct {
-	Kind  ActionKind
-	UID   string // the member it concerns; empty for Rest and Freed
-	Why   string // for Reject and Tell: a sentence for the pod's owner
-	Gang  Key    // for Rest
-	Round int    // for Rest: how often in a row the gang had to; >= 1
-}
-
-// ActionKind is the kind of an Action.
-type ActionKind uint8
-
-// The kinds of actions.
-const (
-	Activate ActionKind = iota // let the member try to enter the queue, now
-	Allow                      // end the member's wait: bind it
-	Reject                     // end the member's wait: give its node back
-	Unslot                     // the member's planned node is no longer kept for it
-	Tell                       // tell the member's owner, once
-	Rest                       // call Wake for the gang after a while, the longer the higher the round
-	Freed                      // room that was kept for planned members is free for others
-)
-
-// member is a Member with what the roster adds.
-type member struct {
-	Member
-	key     Key
-	fault   string // why it does not count: its own fault, or a disagreement with its gang
-	past    bool   // it succeeded in an earlier run of its gang
-	leaving bool   // it is Reserved, and was told to give its node back
-	gated   bool   // the gate last kept it out of the queue
-	told    string // the last sentence sent to its owner
-	plan    string // the name of the plan by which it got its node
-}
-
-// waits reports whether m is to be given a node.
-func (m *member) waits() bool { return m.fault == "" && !m.Blocked && m.Phase == Pending }
-
-// speaks reports whether m may speak for its gang.
-func (m *member) speaks() bool { return m.Fault == "" && !m.past }
-
-// gang is one gang and its state. The counts are kept with every change, so
-// that no call does work in proportion to the members, but for the rare ones
-// that say so.
-type gang struct {
-	key     Key
-	group   *Group
-	members map[string]*member
-	leader  *member // without a fault of its own; it speaks for the gang, see older
-	claim   claim   // what the leader states
-
-	exist   int                // members that count, in any phase
-	placed  int                // those that have a node for good: Binding, Bound, Done
-	held    int                // those that are Reserved, and stay
-	leaving int                // members that are to give their nodes back
-	live    int                // members that have not succeeded, whether they count or not
-	owners  map[string]int     // the same by owner
-	outside map[string]*member // those that wait and are gated
-
-	rep    string            // UID of the representative
-	slots  map[string]string // planned node by UID; nil without a plan
-	planID string
-	born   int64 // rank in the queue, fixed when the first member enters; 0 before
-	// vetoes are nodes that refused a member after a plan chose them. They last
-	// until the next attempt, and keep a re-plan from choosing the same node for ever.
-	vetoes map[string]bool
-	// A gang whose plan broke rests before it is tried again, the longer the
-	// more often that happens in a row.
-	resting bool
-	broken  int
-}
-
 // Roster knows all gangs and their members.
 type Roster struct {
 	maxMembers int
+	keep       bool // gangs bound in part are not rolled back
 	gangs      map[Key]*gang
 	members    map[string]*member
+	failed     map[string]Key
+	jobs       map[string]Job
+	owned      map[string]map[Key]bool // gangs with members of a controller
 	keys       map[string]queue.Key
 	retired    []string // UIDs whose keys outlive them, oldest first
-	plans      int
+	serial     int      // of plans, deadlines and proofs
 	touched    map[Key]bool
 }
 
@@ -103,6 +34,9 @@ func NewRoster(maxMembers int) *Roster {
 		maxMembers: maxMembers,
 		gangs:      map[Key]*gang{},
 		members:    map[string]*member{},
+		failed:     map[string]Key{},
+		jobs:       map[string]Job{},
+		owned:      map[string]map[Key]bool{},
 		keys:       map[string]queue.Key{},
 		touched:    map[Key]bool{},
 	}
@@ -112,6 +46,71 @@ func NewRoster(maxMembers int) *Roster {
 // the start, before there are gangs.
 func (r *Roster) SetMaxMembers(n int) { r.maxMembers = n }
 
+// SetKeep says whether gangs that are bound in part are left so instead of
+// rolled back. It is for the start, before there are gangs.
+func (r *Roster) SetKeep(keep bool) { r.keep = keep }
+
+// member is a Member with what the roster adds.
+type member struct {
+	Member
+	key     Key
+	fault   string // why it does not count: its own fault, or a disagreement with its gang
+	past    bool   // it succeeded in an earlier run of its gang, or was bound for an earlier gang of the name
+	leaving bool   // it was told to give its node back: rejected if Reserved, evicted if Bound
+	gated   bool   // the gate last kept it out of the queue
+	slot    string // the node that is planned for it, or empty
+	told    string // the last sentence sent to its owner
+	plan    string // the name of the plan by which it got its node
+}
+
+// counts reports whether m is one of those who make its gang complete.
+func (m *member) counts() bool { return m.fault == "" && !m.Blocked && !m.past }
+
+// waits reports whether m is to be given a node.
+func (m *member) waits() bool { return m.fault == "" && !m.Blocked && m.Phase == Pending }
+
+// speaks reports whether m may speak for its gang.
+func (m *member) speaks() bool { return m.Fault == "" && !m.past }
+
+// gang is one gang and its state. The counts are kept with every change, so
+// that no call does work in proportion to the members, but for the rare ones
+// that say so.
+type gang struct {
+	r        *Roster
+	key      Key
+	group    *Group
+	groupUID string // of the last group there was
+	members  map[string]*member
+	leader   *member // without a fault of its own; it speaks for the gang, see older
+	claim    claim   // what the leader states
+
+	all     tally
+	roles   map[string]*tally  // of the members with a role, by role
+	leaving int                // members that are to give their nodes back
+	live    int                // members that have not succeeded, whether they count or not
+	failed  int                // members that have failed and still exist
+	owners  map[string]*owner  // the controllers of members
+	outside map[string]*member // those that wait and are gated
+	extra   map[string]bool    // UIDs of those let in beyond the minimum that have no node yet
+
+	rep     string // UID of the representative
+	planned bool   // it has a plan: members have slots, or had until all used them
+	planID  string
+	born    int64 // rank in the queue, fixed when the first member enters; 0 before
+	// vetoes are nodes that refused a member after a plan chose them. They last
+	// until the next attempt, and keep a re-plan from choosing the same node for
+	// ever. shun are nodes where a binding failed; the next attempt starts with
+	// them as vetoes.
+	vetoes, shun map[string]bool
+	refusals     int // how many vetoes this attempt has brought
+	// A gang whose plan broke rests before it is tried again, the longer the
+	// more often that happens in a row.
+	resting bool
+	broken  int
+	verdict string // why the last attempt came to nothing; empty if it did not
+	start
+}
+
 // Observe records what the API says of a member, new or known. A pod cannot
 // change gangs: the first one counts.
 func (r *Roster) Observe(key Key, seen Member) []Action {
@@ -119,21 +118,23 @@ func (r *Roster) Observe(key Key, seen Member) []Action {
 	m := r.members[seen.UID]
 	if m != nil && m.key != key {
 		todo = tell(m, fmt.Sprintf("this pod is a member of gang %s and cannot change to %s: create it anew", m.key, key))
-		key, seen.Spec, seen.Fault = m.key, m.Spec, m.Fault
+		key, seen.Spec, seen.Role, seen.Fault = m.key, m.Spec, m.Role, m.Fault
 	}
 	g := r.gang(key)
 	waited, claimed := m != nil && m.waits(), g.claim
-	if m == nil {
+	isNew := m == nil
+	if isNew {
 		m = &member{key: key}
 		r.members[seen.UID] = m
 		g.members[seen.UID] = m
-		m.past = seen.Phase == Done && !g.runs(seen.Owner)
+		m.past = seen.Phase == Done && !g.runs(seen.Owner) || seen.Phase >= Bound && g.precedes(seen.BoundAt)
 	} else {
 		g.count(m, -1)
 		g.depart(m)
 	}
-	if own := m.Phase; seen.Phase == Pending && (own == Reserved || own == Binding) {
-		seen.Phase = own
+	own := m.Phase
+	if seen.Phase == Pending && (own == Reserved || own == Binding) {
+		seen.Phase, seen.Node = own, m.Node
 	}
 	m.Member = seen
 	m.fault = g.faultOf(m)
@@ -142,8 +143,7 @@ func (r *Roster) Observe(key Key, seen Member) []Action {
 		todo = append(todo, g.lead(nil)...)
 	}
 	if m.Phase >= Bound {
-		g.stay(m)
-		delete(g.slots, m.UID)
+		todo = append(todo, g.landed(m, own, isNew)...)
 	}
 	todo = append(todo, g.lead(m)...)
 	if m.fault != "" {
@@ -160,234 +160,254 @@ func (r *Roster) Observe(key Key, seen Member) []Action {
 // the cluster after one; who is in the queue is not disturbed.
 func (r *Roster) reconsider(g *gang) []Action {
 	todo := r.settle(g)
-	n, fault := r.minimum(g)
-	if m := g.members[g.rep]; m == nil || !m.waits() || fault != "" || g.exist < n || g.placed >= n || g.slots != nil || g.leaving > 0 || g.resting ||
+	s, fault := r.spec(g)
+	if m := g.members[g.rep]; m == nil || !m.waits() || fault != "" || !g.complete(s, existing) || g.complete(s, placed) || !g.free() ||
 		slices.ContainsFunc(todo, func(a Action) bool { return a.Kind == Activate && a.UID == g.rep }) {
 		return todo
 	}
 	return append(todo, g.summon(g.members[g.rep]))
 }
 
-// Forget records that a pod is gone, or on its way out.
+// free reports whether a gang may be tried: it has no plan, and nothing of an
+// earlier one is in the way.
+func (g *gang) free() bool { return !g.planned && g.leaving == 0 && !g.resting }
+
+// Forget records that a pod is gone, or on its way out. If it leaves room that
+// its gang will need again, the answer has it kept.
 func (r *Roster) Forget(uid string) []Action {
-	m := r.members[uid]
+	if key, ok := r.failed[uid]; ok {
+		delete(r.failed, uid)
+		g := r.gangs[key]
+		g.failed--
+		r.drop(g)
+		return nil
+	}
+	return r.forget(r.members[uid])
+}
+
+func (r *Roster) forget(m *member) []Action {
 	if m == nil {
 		return nil
 	}
-	g := r.gangs[m.key]
+	g, uid, left := r.gangs[m.key], m.UID, m.leaving
+	var todo []Action
+	if g.whole && m.Phase == Bound && m.counts() && !m.leaving {
+		todo = append(todo, Action{Kind: Keep, UID: uid, Gang: g.key, Node: m.Node})
+	}
 	g.stay(m)
 	g.count(m, -1)
 	delete(r.members, uid)
 	delete(g.members, uid)
-	delete(g.slots, uid)
+	delete(g.extra, uid)
 	g.depart(m)
 	r.retire(uid)
 	if len(g.members) == 0 {
-		delete(r.gangs, g.key)
-		if g.group != nil {
-			r.gang(g.key).group = g.group // a gang of that name may come again, as a new one
-		}
-		return nil
+		r.drop(g)
+		return todo
 	}
-	var todo []Action
 	if g.leader == m {
-		todo = g.lead(nil)
+		todo = append(todo, g.lead(nil)...)
+	}
+	if left && g.leaving == 0 {
+		return append(todo, r.reconsider(g)...)
 	}
 	return append(todo, r.settle(g)...)
 }
 
-// SetGroup records the object that states a gang's minimum; nil means that
-// there is none.
+// retire lets the key of a member that went away live on for a while.
+func (r *Roster) retire(uid string) {
+	if _, ok := r.keys[uid]; !ok {
+		return
+	}
+	if r.retired = append(r.retired, uid); len(r.retired) > keysKept {
+		delete(r.keys, r.retired[0])
+		r.retired = r.retired[1:]
+	}
+}
+
+// drop forgets what a gang went through if it has no members. A gang of that
+// name may come again, as a new one.
+func (r *Roster) drop(g *gang) {
+	g.touch()
+	if len(g.members) > 0 {
+		return
+	}
+	delete(r.gangs, g.key)
+	if g.group != nil || g.failed > 0 {
+		n := r.gang(g.key)
+		n.group, n.groupUID, n.failed = g.group, g.groupUID, g.failed
+	}
+}
+
+// Failed records that a member has failed. It exists, and counts no more.
+func (r *Roster) Failed(key Key, uid string) []Action {
+	if _, known := r.failed[uid]; known {
+		return nil
+	}
+	if m := r.members[uid]; m != nil {
+		key = m.key
+	}
+	r.failed[uid] = key
+	g := r.gang(key)
+	g.failed++
+	g.touch()
+	return r.forget(r.members[uid])
+}
+
+// SetGroup records the object that states what is asked for a gang; nil means
+// that there is none. An object with another UID is another gang: members that
+// were bound for the one before do not count for it.
 func (r *Roster) SetGroup(key Key, group *Group) []Action {
 	if group == nil && r.gangs[key] == nil {
 		return nil
 	}
 	g := r.gang(key)
+	g.touch()
 	g.group = group
-	if group == nil && len(g.members) == 0 {
+	if group == nil && len(g.members) == 0 && g.failed == 0 {
 		delete(r.gangs, key)
 		return nil
 	}
-	return r.reconsider(g)
+	var todo []Action
+	if group != nil {
+		if g.groupUID != "" && g.groupUID != group.UID {
+			todo = g.renew()
+		} else if g.groupUID == "" {
+			for _, m := range g.members {
+				if m.Phase >= Bound && g.precedes(m.BoundAt) {
+					g.remember(m, true)
+				}
+			}
+		}
+		g.groupUID = group.UID
+		todo = append(todo, g.lead(nil)...)
+	}
+	return append(todo, r.reconsider(g)...)
+}
+
+// SetJob records a controller of members; nil means that it is gone.
+func (r *Roster) SetJob(uid string, job *Job) []Action {
+	if job == nil {
+		delete(r.jobs, uid)
+	} else {
+		r.jobs[uid] = *job
+	}
+	var todo []Action
+	for _, key := range sortedKeys(r.owned[uid]) {
+		g := r.gangs[key]
+		g.credit(uid)
+		todo = append(todo, r.reconsider(g)...)
+	}
+	return todo
 }
 
 func (r *Roster) gang(key Key) *gang {
 	g := r.gangs[key]
 	if g == nil {
-		g = &gang{key: key, members: map[string]*member{}, outside: map[string]*member{}, owners: map[string]int{}}
+		g = &gang{
+			r: r, key: key, members: map[string]*member{}, roles: map[string]*tally{}, outside: map[string]*member{},
+			extra: map[string]bool{}, owners: map[string]*owner{},
+		}
 		r.gangs[key] = g
 	}
 	return g
 }
 
-// count adds m to the gang's counts, or takes it out of them.
-func (g *gang) count(m *member, by int) {
-	delete(g.outside, m.UID)
-	if m.fault != "" || m.Blocked || m.past {
-		return
-	}
-	g.exist += by
+// spec returns what is asked for a gang, or why that cannot be said.
+func (r *Roster) spec(g *gang) (Spec, string) {
+	s, field := Spec{}, "metadata.annotations[muster.dev/min-member]"
 	switch {
-	case m.Phase >= Binding:
-		g.placed += by
-	case m.Phase == Reserved && !m.leaving:
-		g.held += by
-	case by > 0 && m.Phase == Pending && m.gated:
-		g.outside[m.UID] = m
-	}
-}
-
-// move brings m into another phase.
-func (g *gang) move(m *member, to Phase) {
-	g.count(m, -1)
-	m.Phase = to
-	g.count(m, +1)
-}
-
-// leave has m give its node back. Until it has, it is in nobody's way and counts
-// for nothing: neither for the plan it leaves nor for the next.
-func (g *gang) leave(m *member, why string) Action {
-	g.count(m, -1)
-	m.leaving = true
-	g.leaving++
-	g.count(m, +1)
-	return Action{Kind: Reject, UID: m.UID, Why: why}
-}
-
-// stay ends what leave began.
-func (g *gang) stay(m *member) {
-	if m.leaving {
-		g.count(m, -1)
-		m.leaving = false
-		g.leaving--
-		g.count(m, +1)
-	}
-}
-
-// gate records whether m is kept out of the queue.
-func (g *gang) gate(m *member, gated bool) {
-	g.count(m, -1)
-	m.gated = gated
-	g.count(m, +1)
-}
-
-func (g *gang) faultOf(m *member) string {
-	if m.Fault != "" || m.past || g.leader == nil {
-		return m.Fault
-	}
-	return g.claim.disagreement(m)
-}
-
-// lead finds the gang's leader after m changed, or, if m is nil, after the
-// leader left, and holds every member to what it states. Work in proportion to
-// the members is done only when the leader leaves or states something else.
-func (g *gang) lead(m *member) []Action {
-	switch {
-	case m == nil || m == g.leader && !m.speaks():
-		g.leader = g.oldest()
-	case m.Phase == Pending && g.placed+g.held > 0 && g.leader != nil:
-		// A gang that has nodes is spoken for, if by a member without one.
-	case m.speaks() && (g.leader == nil || older(m, g.leader) < 0):
-		g.leader = m
-	}
-	var now claim
-	if g.leader != nil {
-		now = g.leader.claim()
-	}
-	if now.equal(g.claim) {
-		return nil
-	}
-	g.claim = now
-	var todo []Action
-	for _, o := range g.sorted() {
-		if f := g.faultOf(o); f != o.fault {
-			g.count(o, -1)
-			o.fault = f
-			g.count(o, +1)
-			if f != "" {
-				todo = append(todo, g.refuse(o)...)
-			}
+	case g.key.Source != Label && g.group == nil:
+		label := PodGroupLabel
+		if g.key.Source == Native {
+			return s, fmt.Sprintf("PodGroup %s does not exist: create it, or create the pod without spec.schedulingGroup", g.key)
 		}
-	}
-	return todo
-}
-
-// refuse tells the owner of a member with a fault, and takes back what is
-// planned or held for it.
-func (g *gang) refuse(m *member) []Action {
-	todo := tell(m, m.fault)
-	if m.Phase == Reserved && !m.leaving {
-		todo = append(todo, g.leave(m, m.fault))
-	}
-	if g.slots[m.UID] != "" {
-		delete(g.slots, m.UID)
-		todo = append(todo, Action{Kind: Unslot, UID: m.UID})
-	}
-	return todo
-}
-
-// oldest returns the first of older's order without a fault of its own, or nil.
-func (g *gang) oldest() *member {
-	var oldest *member
-	for _, m := range g.members {
-		if m.speaks() && (oldest == nil || older(m, oldest) < 0) {
-			oldest = m
+		return s, fmt.Sprintf("PodGroup %s does not exist: create it, or create the pod without the label %s", g.key, label)
+	case g.key.Source != Label && g.group.Fault != "":
+		return s, g.group.Fault
+	case g.key.Source != Label:
+		s, field = g.group.Spec, fmt.Sprintf("PodGroup %s: spec.minMember", g.key)
+		if g.key.Source == Native {
+			field = fmt.Sprintf("PodGroup %s: spec.schedulingPolicy.gang.minCount", g.key)
 		}
-	}
-	return oldest
-}
-
-// minimum returns the gang's minimum, or why it has none.
-func (r *Roster) minimum(g *gang) (int, string) {
-	n, field := 0, "metadata.annotations[muster.dev/min-member]"
-	switch {
 	case g.leader == nil:
-		return 0, fmt.Sprintf("gang %s has no valid member", g.key)
-	case g.key.Source == Label:
-		n = g.leader.Spec.Min
-	case g.group == nil:
-		return 0, fmt.Sprintf("PodGroup %s does not exist: create it, or create the pod without the label %s", g.key, PodGroupLabel)
-	case g.group.Fault != "":
-		return 0, g.group.Fault
+		return s, fmt.Sprintf("gang %s has no valid member", g.key)
 	default:
-		n, field = g.group.Spec.Min, fmt.Sprintf("PodGroup %s: spec.minMember", g.key)
+		if s = g.leader.Spec; s.Min == 0 {
+			job, ok := r.jobs[g.leader.Owner]
+			if !ok {
+				return s, fmt.Sprintf("gang %s has no annotation muster.dev/min-member, and the Job whose parallelism holds then is not seen yet", g.key)
+			}
+			s.Min, field = job.Parallelism, "spec.parallelism of the Job"
+		}
 	}
-	if n < 1 || n > r.maxMembers {
-		return 0, fmt.Sprintf("%s: Invalid value: %d: must be between 1 and %d", field, n, r.maxMembers)
-	}
-	return n, ""
+	return s, s.fault(field, r.maxMembers)
 }
 
 // settle brings a gang in order after something changed: it gives up a plan
 // that can no longer be completed, releases one that needs no more, elects a
 // representative, and lets in those who may enter.
 func (r *Roster) settle(g *gang) []Action {
-	n, fault := r.minimum(g)
-	switch {
-	case fault != "":
+	s, fault := r.spec(g)
+	if fault != "" {
 		return g.abandon(fault)
-	case g.exist < n:
-		return g.abandon(gathering(g, n))
-	case g.held > 0 && g.placed+g.held >= n:
-		return append(g.release(nil), r.settle(g)...)
-	case g.placed >= n:
-		g.broken = 0
-		todo := make([]Action, 0, len(g.outside))
-		for _, m := range inOrder(g.outside) {
-			todo = append(todo, g.summon(m))
-		}
-		return todo
-	case g.slots != nil && g.placed+g.held+len(g.slots) < n:
-		todo := g.abandon(fmt.Sprintf("a planned member of gang %s went away", g.key))
-		return append(todo, g.elect()...)
-	case g.slots == nil:
-		return g.elect()
 	}
-	return nil
+	var todo []Action
+	switch {
+	case !g.complete(s, existing):
+		todo = g.abandon(g.gathering(s))
+	case g.all.held > 0 && g.complete(s, secured):
+		if proof := g.proof(s); proof != nil {
+			todo = proof
+			break
+		}
+		return append(g.release(nil), r.settle(g)...)
+	case g.complete(s, placed):
+		todo = g.welcome(s)
+	case (g.planned || g.all.held > 0) && !g.complete(s, intended):
+		todo = append(g.abandon(fmt.Sprintf("a planned member of gang %s went away", g.key)), g.elect()...)
+	case !g.planned:
+		todo = g.elect()
+	}
+	return append(todo, g.watch(s)...)
 }
 
-func gathering(g *gang, n int) string {
-	return fmt.Sprintf("gang %s: %d of %d members exist", g.key, g.exist, n)
+// welcome lets in those who wait beyond the minimum, as many as the maximum leaves.
+func (g *gang) welcome(s Spec) []Action {
+	if len(g.outside) == 0 {
+		return nil
+	}
+	todo := make([]Action, 0, len(g.outside))
+	room := g.room(s)
+	for _, m := range inOrder(g.outside) {
+		if room--; room < 0 {
+			break
+		}
+		todo = append(todo, g.summon(m))
+	}
+	return todo
+}
+
+// room is how many more members may go for a node beyond those who have one or
+// are on the way to it.
+func (g *gang) room(s Spec) int {
+	if s.Max == 0 {
+		return len(g.members)
+	}
+	return s.Max - g.present() - g.all.slots - len(g.extra)
+}
+
+// present is how many members have a node.
+func (g *gang) present() int { return g.all.placed - g.all.done + g.all.held }
+
+// gathering says how many members are missing, and which.
+func (g *gang) gathering(s Spec) string {
+	for _, role := range s.Roles {
+		if n := g.role(role.Name).exist; n < role.Min && g.all.exist >= s.Min {
+			return fmt.Sprintf("gang %s: %d of %d members with the role %s exist", g.key, n, role.Min, role.Name)
+		}
+	}
+	return fmt.Sprintf("gang %s: %d of %d members exist", g.key, g.all.exist, s.Min)
 }
 
 // summon has m try to enter the queue. It is not sent for again until the gate
@@ -401,7 +421,7 @@ func (g *gang) summon(m *member) Action {
 // queue. It does work in proportion to the members only if it has to choose one.
 func (g *gang) elect() []Action {
 	if g.leaving > 0 || g.resting {
-		return nil // Unreserve and Wake come back to it
+		return nil // Unreserve, Forget and Wake come back to it
 	}
 	if m := g.members[g.rep]; m != nil && m.waits() {
 		if m.gated {
@@ -431,25 +451,34 @@ func (g *gang) firstWaiting() *member {
 
 // abandon gives up a plan: what is reserved is given back, nothing is kept.
 func (g *gang) abandon(why string) []Action {
-	if g.slots == nil && g.held == 0 {
+	if !g.planned && g.all.held == 0 {
 		return nil
 	}
+	g.touch()
 	var todo []Action
 	for _, m := range g.sorted() {
 		if m.Phase == Reserved && !m.leaving {
-			todo = append(todo, g.leave(m, why))
+			todo = append(todo, g.leave(m, why)...)
 		}
-		if g.slots[m.UID] != "" {
-			todo = append(todo, Action{Kind: Unslot, UID: m.UID})
-		}
+		todo = append(todo, g.unslot(m)...)
 	}
-	g.slots = nil
+	g.planned, g.proofRound, g.proven = false, 0, false
 	return append(todo, Action{Kind: Freed})
+}
+
+// unslot takes a member's planned node back.
+func (g *gang) unslot(m *member) []Action {
+	if m.slot == "" {
+		return nil
+	}
+	g.setSlot(m, "")
+	return []Action{{Kind: Unslot, UID: m.UID}}
 }
 
 // rest keeps a gang whose plan broke from being tried again at once: what broke
 // it may be there still, and every attempt holds nodes for a moment.
 func (g *gang) rest() Action {
+	g.touch()
 	g.resting = true
 	g.broken++
 	return Action{Kind: Rest, Gang: g.key, Round: g.broken}
@@ -468,45 +497,8 @@ func (g *gang) release(but *member) []Action {
 			todo = append(todo, Action{Kind: Allow, UID: m.UID})
 		}
 	}
-	if len(g.slots) == 0 {
-		g.slots = nil
+	if g.all.slots == 0 {
+		g.planned = false
 	}
 	return todo
-}
-
-// sorted returns the members in the order in which they are planned and tried.
-func (g *gang) sorted() []*member { return inOrder(g.members) }
-
-func inOrder(set map[string]*member) []*member {
-	all := make([]*member, 0, len(set))
-	for _, m := range set {
-		all = append(all, m)
-	}
-	slices.SortFunc(all, before)
-	return all
-}
-
-// before is the order in which members are planned and tried.
-func before(a, b *member) int {
-	return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID))
-}
-
-// tell returns the action that tells m's owner, unless the last one said the same.
-func tell(m *member, why string) []Action {
-	if m.told == why {
-		return nil
-	}
-	m.told = why
-	return []Action{{Kind: Tell, UID: m.UID, Why: why}}
-}
-
-// retire lets the key of a member that went away live on for a while.
-func (r *Roster) retire(uid string) {
-	if _, ok := r.keys[uid]; !ok {
-		return
-	}
-	if r.retired = append(r.retired, uid); len(r.retired) > keysKept {
-		delete(r.keys, r.retired[0])
-		r.retired = r.retired[1:]
-	}
 }

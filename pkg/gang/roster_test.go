@@ -1,9 +1,11 @@
 package gang
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -14,10 +16,12 @@ import (
 // TestRosterStories tells stories of gangs' lives. One command is one thing
 // that happens; the answer is what the roster wants done.
 //
-//	pod NAME gang=G [owner=O] [min=N] [created=N] [priority=N] [bound|done|blocked] [group]
-//	group G min=N | nogroup G | gone NAME
+//	pod NAME gang=G [owner=O] [min=N] [max=N] [roles=(role:N,…)] [within=KEY] [role=R] [created=N] [at=N] [priority=N]
+//	    [bound|running|done|blocked] [on=NODE] [group]
+//	group G min=N [uid=U] [created=N] | nogroup G | job O parallelism=N succeeded=N | gone NAME | failed NAME gang=G
 //	admit NAME | take NAME | commit G by=NAME slots=(pod:node,…) | fail G by=NAME
-//	retry NAME | reserve NAME | permit NAME | unreserve NAME | wake G | notice G
+//	retry NAME | reserve NAME [on=NODE] | permit NAME | unreserve NAME | wake G [round=N] | notice G | status G
+//	refuse NAME | expire G round=N | proved G round=N [why=W] | held G
 func TestRosterStories(t *testing.T) {
 	datadriven.Walk(t, "testdata/roster", func(t *testing.T, path string) {
 		r := NewRoster(10)
@@ -53,11 +57,16 @@ func tellStory(t *testing.T, r *Roster, words []string) string {
 	switch cmd {
 	case "pod":
 		key.Name = opts["gang"]
-		m := Member{UID: name, Name: name, Spec: Spec{Min: number("min")}, Created: int64(number("created")), Priority: int32(number("priority")), Scheduler: "muster", Owner: opts["owner"]}
+		m := Member{
+			UID: name, Name: name, Spec: spec(number, opts), Role: opts["role"], Created: int64(number("created")), Priority: int32(number("priority")),
+			Scheduler: "muster", Owner: opts["owner"], BoundAt: int64(number("at")),
+		}
 		for k := range opts {
 			switch k {
 			case "bound":
-				m.Phase = Bound
+				m.Phase, m.Node = Bound, cmp.Or(opts["on"], "n")
+			case "running":
+				m.Phase, m.Node, m.Running = Bound, cmp.Or(opts["on"], "n"), true
 			case "done":
 				m.Phase = Done
 			case "blocked":
@@ -66,9 +75,25 @@ func tellStory(t *testing.T, r *Roster, words []string) string {
 		}
 		return actions(r.Observe(key, m))
 	case "group":
-		return actions(r.SetGroup(key, &Group{Spec: Spec{Min: number("min")}}))
+		return actions(r.SetGroup(key, &Group{UID: opts["uid"], Spec: spec(number, opts), Created: int64(number("created"))}))
 	case "nogroup":
 		return actions(r.SetGroup(key, nil))
+	case "job":
+		return actions(r.SetJob(name, &Job{Parallelism: number("parallelism"), Succeeded: number("succeeded")}))
+	case "failed":
+		key.Name = opts["gang"]
+		return actions(r.Failed(key, name))
+	case "refuse":
+		return actions(r.Refuse(name, "403"))
+	case "expire":
+		todo, late := r.Expire(key, number("round"))
+		return fmt.Sprintf("late %v; %s", late, actions(todo))
+	case "proved":
+		return actions(r.Proved(key, number("round"), strings.ReplaceAll(opts["why"], "_", " ")))
+	case "held":
+		return fmt.Sprint(r.Held(key))
+	case "status":
+		return status(r, key)
 	case "gone":
 		return actions(r.Forget(name))
 	case "admit":
@@ -88,12 +113,12 @@ func tellStory(t *testing.T, r *Roster, words []string) string {
 		todo, _, ok := r.Commit(key, opts["by"], slots)
 		return fmt.Sprintf("%v; %s", ok, actions(todo))
 	case "fail":
-		return actions(r.Fail(key, opts["by"]))
+		return actions(r.Fail(key, opts["by"], "it does not fit"))
 	case "retry":
 		turn, todo, ok := r.Retry(name)
 		return fmt.Sprintf("%v%s; %s", ok, tries(turn), actions(todo))
 	case "reserve":
-		r.Reserve(name)
+		r.Reserve(name, cmp.Or(opts["on"], "n"))
 		return "ok"
 	case "permit":
 		wait, ok, todo := r.Permit(name)
@@ -101,7 +126,10 @@ func tellStory(t *testing.T, r *Roster, words []string) string {
 	case "unreserve":
 		return actions(r.Unreserve(name))
 	case "wake":
-		return actions(r.Wake(key))
+		if g := r.gangs[key]; g != nil && opts["round"] == "" {
+			return actions(r.Wake(key, g.broken))
+		}
+		return actions(r.Wake(key, number("round")))
 	case "notice":
 		uid, why := r.Notice(key)
 		return strings.TrimSpace(uid + " " + why)
@@ -110,11 +138,49 @@ func tellStory(t *testing.T, r *Roster, words []string) string {
 	return ""
 }
 
+func spec(number func(string) int, opts map[string]string) Spec {
+	s := Spec{Min: number("min"), Max: number("max")}
+	for text := range strings.SplitSeq(strings.Trim(opts["roles"], "()"), ",") {
+		if name, least, ok := strings.Cut(text, ":"); ok {
+			n, _ := strconv.Atoi(least)
+			s.Roles = append(s.Roles, Role{name, n})
+		}
+	}
+	if key := opts["within"]; key != "" {
+		s.Topology = []Level{{key, true}}
+	}
+	return s
+}
+
+func status(r *Roster, key Key) string {
+	s, ok := r.Status(key)
+	if !ok {
+		return "none"
+	}
+	text := fmt.Sprintf("%s, %s: %d exist, %d bound, %d ready, %d succeeded, %d failed", s.State, s.Spec, s.Exist, s.Bound, s.Ready, s.Succeeded, s.Failed)
+	if s.Partial {
+		text += ", in part"
+	}
+	if s.Why != "" {
+		text += " (" + s.Why + ")"
+	}
+	return text
+}
+
 func tries(turn Turn) string {
 	if turn.Kind != Try {
 		return ""
 	}
 	s := fmt.Sprintf(" for %s, %d needed of min %d", strings.Join(turn.UIDs, " "), turn.Need.Need, turn.Spec.Min)
+	if turn.Need.Limit > 0 {
+		s += fmt.Sprintf(", at most %d", turn.Need.Limit)
+	}
+	if len(turn.Need.Roles) > 0 {
+		s += ", with " + FormatRoles(turn.Need.Roles)
+	}
+	if len(turn.Near) > 0 {
+		s += ", near " + strings.Join(turn.Near, " ")
+	}
 	if len(turn.Veto) > 0 {
 		s += ", not on " + strings.Join(turn.Veto, " ")
 	}
@@ -127,12 +193,16 @@ func actions(todo []Action) string {
 	}
 	var out []string
 	for _, a := range todo {
-		s := [...]string{"activate", "allow", "reject", "unslot", "tell", "rest", "freed"}[a.Kind] + " " + a.UID
-		if a.Kind == Tell || a.Kind == Reject {
+		s := [...]string{
+			"activate", "allow", "reject", "evict", "unslot", "tell", "rest", "freed", "deadline", "prove", "rolled back", "keep",
+		}[a.Kind] + " " + a.UID
+		switch a.Kind {
+		case Tell, Reject, Evict:
 			s += fmt.Sprintf(" (%s)", a.Why)
-		}
-		if a.Kind == Rest {
+		case Rest, Deadline, Prove:
 			s += fmt.Sprint(a.Round)
+		case Keep:
+			s += " on " + a.Node
 		}
 		out = append(out, strings.TrimSpace(s))
 	}
@@ -144,42 +214,72 @@ func actions(todo []Action) string {
 func check(t rapid.TB, r *Roster) {
 	t.Helper()
 	for key, g := range r.gangs {
-		exist, placed, held, leaving, live, outside := 0, 0, 0, 0, 0, []string{}
+		leaving, live, outside := 0, 0, []string{}
+		all, roles := tally{}, map[string]tally{}
+		add := func(role string, t tally, n int) {
+			all.add(t, n)
+			if role != "" {
+				sum := roles[role]
+				sum.add(t, n)
+				roles[role] = sum
+			}
+		}
+		owners := map[string]owner{}
 		for _, m := range g.members {
 			if m.fault != g.faultOf(m) {
 				t.Fatalf("gang %s: fault of %s is %q, want %q", key, m.Name, m.fault, g.faultOf(m))
 			}
+			o := owners[m.Owner]
 			if m.leaving {
 				leaving++
 			}
 			if m.Phase != Done {
 				live++
+				o.live++
+			} else {
+				o.done++
 			}
-			if m.fault != "" || m.Blocked || m.past {
-				continue
+			if m.Owner != "" {
+				owners[m.Owner] = o
 			}
-			exist++
-			switch {
-			case m.Phase >= Binding:
-				placed++
-			case m.Phase == Reserved && !m.leaving:
-				held++
-			case m.Phase == Pending && m.gated:
+			add(m.Role, m.tally(), 1)
+			if m.waits() && m.gated {
 				outside = append(outside, m.UID)
 			}
+			if m.slot != "" && !g.planned {
+				t.Fatalf("gang %s: %s has a slot without a plan", key, m.Name)
+			}
+		}
+		for uid, o := range owners {
+			got := g.owners[uid]
+			if got == nil || got.live != o.live || got.done != o.done || !r.owned[uid][key] {
+				t.Fatalf("gang %s: owner %s is %+v, want %+v", key, uid, got, o)
+			}
+			if job := r.jobs[uid]; o.live > 0 && got.credit != max(0, job.Succeeded-o.done) {
+				t.Fatalf("gang %s: owner %s has credit for %d, the Job is %+v and %d done", key, uid, got.credit, job, o.done)
+			}
+			add(got.role, tally{exist: 1, placed: 1, bound: 1, done: 1}, got.credit)
+		}
+		if len(g.owners) != len(owners) {
+			t.Fatalf("gang %s has %d owners, want %d", key, len(g.owners), len(owners))
 		}
 		slices.Sort(outside)
 		if leaving != g.leaving || live != g.live {
 			t.Fatalf("gang %s counts %d leaving and %d live, want %d and %d", key, g.leaving, g.live, leaving, live)
 		}
-		if exist != g.exist || placed != g.placed || held != g.held || !slices.Equal(outside, slices.Sorted(maps.Keys(g.outside))) {
-			t.Fatalf("gang %s counts %d %d %d %v, want %d %d %d %v", key, g.exist, g.placed, g.held, slices.Sorted(maps.Keys(g.outside)), exist, placed, held, outside)
+		if all != g.all || !slices.Equal(outside, slices.Sorted(maps.Keys(g.outside))) {
+			t.Fatalf("gang %s counts %+v %v, want %+v %v", key, g.all, slices.Sorted(maps.Keys(g.outside)), all, outside)
+		}
+		for role, sum := range g.roles {
+			if *sum != roles[role] {
+				t.Fatalf("gang %s counts %+v of role %s, want %+v", key, *sum, role, roles[role])
+			}
 		}
 		if o := g.oldest(); (o == nil) != (g.leader == nil) || o != nil && (g.leader.Fault != "" || !g.leader.claim().equal(g.claim)) {
 			t.Fatalf("gang %s: leader %v states %v, the oldest is %v", key, g.leader, g.claim, o)
 		}
-		if n, fault := r.minimum(g); g.slots != nil && (fault != "" || g.placed+g.held+len(g.slots) < n) {
-			t.Fatalf("gang %s keeps a plan that does not complete it: %d placed, %d held, %d slots of %d", key, g.placed, g.held, len(g.slots), n)
+		if sp, fault := r.spec(g); g.planned && (fault != "" || !g.complete(sp, intended)) {
+			t.Fatalf("gang %s keeps a plan that does not complete it: %+v of %s", key, g.all, sp)
 		}
 	}
 }

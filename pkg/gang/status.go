@@ -1,5 +1,10 @@
 package gang
 
+import (
+	"maps"
+	"slices"
+)
+
 // State is how far a gang has come, for people to read.
 type State string
 
@@ -35,38 +40,75 @@ type Status struct {
 }
 
 // Status returns what is known of a gang; ok is false if there is none.
-func (r *Roster) Status(key Key) (s Status, ok bool) {
+func (r *Roster) Status(key Key) (st Status, ok bool) {
 	g := r.gangs[key]
 	if g == nil {
 		return Status{}, false
 	}
-	n, fault := r.minimum(g)
-	s = Status{Spec: Spec{Min: n}, Exist: g.exist, Bound: g.placed, Why: fault}
-	switch {
-	case fault != "":
-		s.State = Invalid
-	case g.exist < n:
-		s.State, s.Why = Gathering, gathering(g, n)
-	case g.placed >= n:
-		s.State = Running
-	case g.slots != nil || g.held > 0:
-		s.State = Placing
-	default:
-		s.State = Queued
+	s, fault := r.spec(g)
+	st = Status{
+		Spec: s, Group: g.groupUID, Failed: g.failed,
+		Exist: g.all.exist, Bound: g.all.bound, Ready: g.all.ready, Succeeded: g.all.done,
 	}
-	return s, true
+	whole := g.whole
+	if fault == "" && !whole && g.all.bound > g.all.done && !g.complete(s, bound) {
+		whole = !g.interrupted(s)
+		st.Partial = !whole
+	}
+	switch {
+	case g.live == 0 && len(g.members) > 0:
+		n := g.succeeded()
+		st.State, st.Exist, st.Bound, st.Succeeded = Finished, n, n, n
+	case fault != "":
+		st.State, st.Why = Invalid, fault
+	case g.complete(s, bound):
+		st.State = Running
+	case g.complete(s, placed):
+		st.State = Starting
+	case whole:
+		st.State, st.Why = Repairing, g.lacks(s)
+	case st.Partial:
+		st.State, st.Why = Starting, g.lacks(s)
+	case !g.complete(s, existing):
+		st.State, st.Why = Gathering, g.lacks(s)
+	case g.planned || g.all.held > 0:
+		st.State = Placing
+	case g.verdict != "":
+		st.State, st.Why = Waiting, g.verdict
+	default:
+		st.State = Queued
+	}
+	return st, true
+}
+
+// lacks says why a gang has not enough members with nodes, as far as that is known.
+func (g *gang) lacks(s Spec) string {
+	why := g.verdict
+	if !g.complete(s, existing) {
+		why = g.gathering(s)
+		if g.verdict != "" {
+			why += "; " + g.verdict
+		}
+	}
+	return why
+}
+
+// succeeded counts the members that have, those that exist no more included.
+func (g *gang) succeeded() int {
+	n := len(g.members) - g.live
+	for uid, o := range g.owners {
+		n += max(0, g.r.jobs[uid].Succeeded-o.done)
+	}
+	return n
 }
 
 // Touched returns the gangs about which something changed since it was last
-// asked, and those that are no more.
+// asked, those that are no more among them, in no order.
 func (r *Roster) Touched() []Key {
-	keys := make([]Key, 0, len(r.touched))
-	for key := range r.touched {
-		keys = append(keys, key)
+	if len(r.touched) == 0 {
+		return nil
 	}
+	keys := slices.Collect(maps.Keys(r.touched))
 	clear(r.touched)
 	return keys
 }
-
-// SetJob records a controller of members; nil means that it is gone.
-func (r *Roster) SetJob(uid string, job *Job) []Action { return nil }

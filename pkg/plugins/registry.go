@@ -50,7 +50,11 @@ func (set *Set) Registry() frameworkruntime.Registry {
 	states := &set.states
 	return frameworkruntime.Registry{
 		gangbind.Name: factory(states, gangbind.DefaultArgs, func(a gangbind.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
-			return gangbind.New(a, h.KubeConfig(), s.Images, s.Gangs)
+			pl, err := gangbind.New(a, h.KubeConfig(), s.Images, s.Gangs)
+			if err == nil {
+				s.Gangs.ProveWith(pl.Try)
+			}
+			return pl, err
 		}),
 		ganggate.Name: factory(states, ganggate.DefaultArgs, func(a ganggate.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
 			s.Gangs.Serve(h.ProfileName(), a.MaxMembers)

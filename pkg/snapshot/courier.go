@@ -6,6 +6,7 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
 	typedv1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/record"
@@ -47,15 +48,17 @@ type job struct {
 // courier carries out the roster's answers, in order, on a goroutine of its
 // own: they take the queue's lock, under which the roster may be asked.
 type courier struct {
-	handle fwk.Handle
-	gangs  *Gangs
-	events record.EventRecorder
-	wake   chan struct{}
+	handle  fwk.Handle
+	gangs   *Gangs
+	events  record.EventRecorder
+	wake    chan struct{}
+	evictor chan struct{} // one element per eviction under way
 
 	mu      sync.Mutex
 	freed   func() // set when this process schedules; a standby tells nobody anything
 	jobs    []job
 	notices map[gang.Key]bool // those that will come
+	evicted map[types.UID]bool
 }
 
 // newCourier returns a courier. It has an event recorder of its own: the
@@ -70,6 +73,8 @@ func newCourier(ctx context.Context, h fwk.Handle, g *Gangs) *courier {
 		events:  broadcaster.NewRecorder(scheme.Scheme, v1.EventSource{Component: "muster"}),
 		wake:    make(chan struct{}, 1),
 		notices: map[gang.Key]bool{},
+		evicted: map[types.UID]bool{},
+		evictor: make(chan struct{}, evictParallelism),
 	}
 }
 
@@ -132,7 +137,7 @@ func (c *courier) run(ctx context.Context) {
 				activate[string(j.pod.UID)] = j.pod
 				continue
 			}
-			c.carryOut(j)
+			c.carryOut(ctx, j)
 		}
 		if len(activate) > 0 {
 			c.handle.Activate(logger, activate)
@@ -140,13 +145,12 @@ func (c *courier) run(ctx context.Context) {
 	}
 }
 
-func (c *courier) carryOut(j job) {
+func (c *courier) carryOut(ctx context.Context, j job) {
 	if j.notice != nil {
 		c.mu.Lock()
 		delete(c.notices, *j.notice)
-		leads := c.freed != nil
 		c.mu.Unlock()
-		if !leads {
+		if c.leading() == nil {
 			return
 		}
 		if pod, why := c.gangs.notice(*j.notice); why != "" && pod != nil {
@@ -157,17 +161,20 @@ func (c *courier) carryOut(j job) {
 	switch j.action.Kind {
 	case gang.Rest:
 		time.AfterFunc(min(restLast, restFirst<<min(j.action.Round-1, 10)), func() {
-			c.gangs.do(func(r *gang.Roster) []gang.Action { return r.Wake(j.action.Gang) })
+			c.gangs.do(func(r *gang.Roster) []gang.Action { return r.Wake(j.action.Gang, j.action.Round) })
 		})
 	case gang.Freed:
-		c.mu.Lock()
-		freed := c.freed
-		c.mu.Unlock()
-		if freed != nil {
+		if freed := c.leading(); freed != nil {
 			freed()
 		}
 	case gang.Tell:
 		c.tell(j.pod, "InvalidGangMember", j.action.Why)
+	case gang.Deadline:
+		c.deadline(j.action.Gang, j.action.Round)
+	case gang.Prove:
+		go c.prove(ctx, j.action.Gang, j.action.Round)
+	case gang.Evict:
+		c.evict(ctx, j.pod, j.action.Why)
 	case gang.Allow:
 		c.allow(j)
 	case gang.Reject:
@@ -223,6 +230,13 @@ func (c *courier) lead(freed func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.freed = freed
+}
+
+// leading returns what to call when room is free, nil for a standby.
+func (c *courier) leading() func() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.freed
 }
 
 func (c *courier) tell(pod *v1.Pod, reason, why string) {

@@ -25,6 +25,8 @@ type Gangs struct {
 	pods       map[string]*v1.Pod // members by UID, as last seen
 	lost       recent             // UIDs of members that went away
 	schedulers []string           // the names of this process's profiles
+	deadline   time.Duration      // for which a gang may be bound in part
+	dryBind    func(ctx context.Context, pod *v1.Pod, node string) error
 
 	courier *courier
 }
@@ -34,6 +36,22 @@ func newGangs(ctx context.Context, h fwk.Handle) *Gangs {
 	g.courier = newCourier(ctx, h, g)
 	go g.courier.run(ctx)
 	return g
+}
+
+// StartBy sets how long a gang may be bound in part, and whether it is left so
+// after that instead of rolled back. The profile that comes last decides.
+func (g *Gangs) StartBy(deadline time.Duration, keep bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.deadline = deadline
+	g.roster.SetKeep(keep)
+}
+
+// ProveWith sets how a binding is tried dry.
+func (g *Gangs) ProveWith(try func(ctx context.Context, pod *v1.Pod, node string) error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.dryBind = try
 }
 
 // Serve adds a profile whose pods can be members. maxMembers is the largest
@@ -55,7 +73,7 @@ func (g *Gangs) Lead(freed func()) {
 	var keys []gang.Key
 	g.do(func(r *gang.Roster) (todo []gang.Action) {
 		keys, todo = r.Retell()
-		return todo
+		return append(todo, r.Deadlines()...)
 	})
 	for _, key := range keys {
 		g.courier.noticeLater(key)
@@ -295,14 +313,14 @@ func (g *Gangs) Commit(key gang.Key, by *v1.Pod, pods []*v1.Pod, slots gang.Plac
 	return kept, ok
 }
 
-// Fail records that no plan was found.
-func (g *Gangs) Fail(key gang.Key, by *v1.Pod) {
-	g.do(func(r *gang.Roster) []gang.Action { return r.Fail(key, string(by.UID)) })
+// Fail records that no plan was found; why is the verdict.
+func (g *Gangs) Fail(key gang.Key, by *v1.Pod, why string) {
+	g.do(func(r *gang.Roster) []gang.Action { return r.Fail(key, string(by.UID), why) })
 }
 
 // Reserve records that the pod has a node in the scheduler's memory.
-func (g *Gangs) Reserve(uid types.UID) {
-	g.do(func(r *gang.Roster) []gang.Action { r.Reserve(string(uid)); return nil })
+func (g *Gangs) Reserve(uid types.UID, node string) {
+	g.do(func(r *gang.Roster) []gang.Action { r.Reserve(string(uid), node); return nil })
 }
 
 // Permit decides whether the pod waits for its gang, and releases those who
@@ -318,6 +336,35 @@ func (g *Gangs) Permit(uid types.UID) (wait, ok bool) {
 // Unreserve records that the pod lost its node.
 func (g *Gangs) Unreserve(uid types.UID) {
 	g.do(func(r *gang.Roster) []gang.Action { return r.Unreserve(string(uid)) })
+}
+
+// Refused records that the API server will not have the pod bound, whoever asks
+// how often.
+func (g *Gangs) Refused(uid types.UID, why error) {
+	g.do(func(r *gang.Roster) []gang.Action { return r.Refuse(string(uid), why.Error()) })
+}
+
+// MayBind reports whether the pod may be bound: its gang was not rolled back.
+func (g *Gangs) MayBind(uid types.UID) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.roster.Leaving(string(uid))
+}
+
+func (g *Gangs) startBy() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.deadline
+}
+
+// held returns the reserved members of a gang, and their nodes.
+func (g *Gangs) held(key gang.Key) (pods []*v1.Pod, nodes []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for uid, node := range g.roster.Held(key) {
+		pods, nodes = append(pods, g.pods[uid]), append(nodes, node)
+	}
+	return pods, nodes
 }
 
 // Plan returns the name of the plan by which the pod got its node, or "".

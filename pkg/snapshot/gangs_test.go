@@ -151,7 +151,7 @@ func TestWordsReachMembersThatComeToPermitLate(t *testing.T) {
 			if _, ok := g.Commit(groupKey, a, nil, gang.Placement{"g-0": "n", "g-1": "n"}); !ok {
 				t.Fatal("the plan was not taken")
 			}
-			g.Reserve(a.UID)
+			g.Reserve(a.UID, "n")
 			if wait, ok := g.Permit(a.UID); !wait || !ok {
 				t.Fatal("the member does not wait")
 			}
@@ -238,7 +238,7 @@ func TestGangsAreSafeForConcurrentUse(t *testing.T) {
 					}
 					g.Commit(turn.Gang, p, members, slots)
 					h.DeleteNominatedPodIfExists(p) // as the framework does when it assumes the pod
-					g.Reserve(p.UID)
+					g.Reserve(p.UID, "n")
 					g.Permit(p.UID)
 					g.Unreserve(p.UID)
 				}

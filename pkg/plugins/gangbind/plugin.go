@@ -11,6 +11,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
@@ -38,9 +39,14 @@ type Estimates interface {
 	Estimate(pod *v1.Pod, node string) (bytes int64, seconds float64, known bool)
 }
 
-// Plans knows by which plan a pod got its node, or "".
-type Plans interface {
+// Gangs knows what members' gangs have to do with their bindings.
+type Gangs interface {
+	// Plan returns by which plan a pod got its node, or "".
 	Plan(pod *v1.Pod) string
+	// MayBind reports whether a pod may be bound still.
+	MayBind(uid types.UID) bool
+	// Refused is told of a binding that the API server will never accept.
+	Refused(uid types.UID, why error)
 }
 
 // GangBind binds pods.
@@ -49,14 +55,14 @@ type GangBind struct {
 	slots     chan struct{} // one element per binding in flight
 	args      Args
 	estimates Estimates
-	plans     Plans
+	gangs     Gangs
 }
 
 var _ fwk.BindPlugin = &GangBind{}
 
 // New returns the plugin. It makes a client of its own from config, so that
 // bindings wait for nothing but one another.
-func New(args Args, config *rest.Config, estimates Estimates, plans Plans) (*GangBind, error) {
+func New(args Args, config *rest.Config, estimates Estimates, gangs Gangs) (*GangBind, error) {
 	if config == nil {
 		return nil, errors.New("there is no cluster to bind in")
 	}
@@ -75,7 +81,7 @@ func New(args Args, config *rest.Config, estimates Estimates, plans Plans) (*Gan
 		slots:     make(chan struct{}, args.Parallelism),
 		args:      args,
 		estimates: estimates,
-		plans:     plans,
+		gangs:     gangs,
 	}, nil
 }
 
@@ -84,23 +90,39 @@ func (pl *GangBind) Name() string { return Name }
 
 // Bind implements fwk.BindPlugin.
 func (pl *GangBind) Bind(ctx context.Context, _ fwk.CycleState, pod *v1.Pod, node string) *fwk.Status {
+	return fwk.AsStatus(pl.inTurn(ctx, func() error { return pl.bind(ctx, pl.binding(pod, node)) }))
+}
+
+// Try binds a pod dry: it returns the error with which the API server would
+// refuse the binding now.
+func (pl *GangBind) Try(ctx context.Context, pod *v1.Pod, node string) error {
+	return pl.inTurn(ctx, func() error {
+		return pl.client.CoreV1().Pods(pod.Namespace).Bind(ctx, pl.binding(pod, node), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	})
+}
+
+// inTurn does a request as soon as not too many are in flight.
+func (pl *GangBind) inTurn(ctx context.Context, do func() error) error {
 	select {
 	case pl.slots <- struct{}{}:
 		defer func() { <-pl.slots }()
 	case <-ctx.Done():
-		return fwk.AsStatus(ctx.Err())
+		return ctx.Err()
 	}
-	binding := &v1.Binding{
+	return do()
+}
+
+func (pl *GangBind) binding(pod *v1.Pod, node string) *v1.Binding {
+	return &v1.Binding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, Annotations: pl.decision(pod, node)},
 		Target:     v1.ObjectReference{Kind: "Node", Name: node},
 	}
-	return fwk.AsStatus(pl.bind(ctx, binding))
 }
 
 // decision is what the pod's owner can read about why it is where it is.
 func (pl *GangBind) decision(pod *v1.Pod, node string) map[string]string {
 	notes := map[string]string{}
-	if plan := pl.plans.Plan(pod); plan != "" {
+	if plan := pl.gangs.Plan(pod); plan != "" {
 		notes[PlanAnnotation] = plan
 	}
 	if bytes, seconds, known := pl.estimates.Estimate(pod, node); known {
@@ -114,12 +136,18 @@ func (pl *GangBind) decision(pod *v1.Pod, node string) map[string]string {
 func (pl *GangBind) bind(ctx context.Context, binding *v1.Binding) error {
 	backoff := wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: pl.args.Attempts}
 	for attempt := 1; ; attempt++ {
+		if !pl.gangs.MayBind(binding.UID) {
+			return errors.New("the gang was rolled back")
+		}
 		err := pl.client.CoreV1().Pods(binding.Namespace).Bind(ctx, binding, metav1.CreateOptions{})
 		switch {
 		case err == nil:
 			return nil
 		case attempt > 1 && apierrors.IsConflict(err) && pl.bound(ctx, binding):
 			return nil // an attempt whose answer was lost had succeeded
+		case refusal(err):
+			pl.gangs.Refused(binding.UID, err)
+			return err
 		case attempt == pl.args.Attempts || !transient(err):
 			return err
 		}
@@ -138,6 +166,12 @@ func (pl *GangBind) bind(ctx context.Context, binding *v1.Binding) error {
 func (pl *GangBind) bound(ctx context.Context, binding *v1.Binding) bool {
 	pod, err := pl.client.CoreV1().Pods(binding.Namespace).Get(ctx, binding.Name, metav1.GetOptions{})
 	return err == nil && pod.UID == binding.UID && pod.Spec.NodeName == binding.Target.Name
+}
+
+// refusal reports whether the API server has a rule against the binding. That
+// the pod is gone, is being deleted or has a node is none.
+func refusal(err error) bool {
+	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsMethodNotSupported(err)
 }
 
 // transient reports whether the same request may succeed later.

@@ -11,22 +11,35 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	v1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	st "k8s.io/kubernetes/pkg/scheduler/testing"
 )
 
-// knows is an Estimates and a Plans that knows one answer each.
+// knows is an Estimates and a Gangs that knows one answer each.
 type knows struct {
 	bytes   int64
 	seconds float64
 	plan    string
+
+	rolledBack bool
+	refused    *error // where a refusal is put
 }
 
 func (k knows) Estimate(*v1.Pod, string) (int64, float64, bool) {
 	return k.bytes, k.seconds, k.bytes > 0
 }
 func (k knows) Plan(*v1.Pod) string { return k.plan }
+
+func (k knows) MayBind(types.UID) bool { return !k.rolledBack }
+
+func (k knows) Refused(_ types.UID, why error) {
+	if k.refused != nil {
+		*k.refused = why
+	}
+}
 
 // server answers bindings with the given codes, one after the other, and then
 // with success. It counts the bindings in flight.
@@ -35,6 +48,7 @@ type server struct {
 	mu       sync.Mutex
 	codes    []int
 	bindings []v1.Binding
+	dry      int
 	bound    *v1.Pod // what a get answers
 
 	flying, most atomic.Int32
@@ -64,6 +78,9 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bindings = append(s.bindings, b)
+	if r.URL.Query().Get("dryRun") == metav1.DryRunAll {
+		s.dry++
+	}
 	code := http.StatusCreated
 	if n := len(s.bindings); n <= len(s.codes) {
 		code = s.codes[n-1]
@@ -95,14 +112,16 @@ func TestBind(t *testing.T) {
 		bound     *v1.Pod
 		wantTries int
 		wantOK    bool
+		refused   bool
 	}{
-		"bound at once": {nil, nil, 1, true},
-		"tried again while the server is out of order":     {[]int{503, 500}, nil, 3, true},
-		"given up after the last attempt":                  {[]int{503, 503, 503, 503}, nil, 3, false},
-		"a refusal is final":                               {[]int{403}, nil, 1, false},
-		"a pod that is bound already is nobody's success":  {[]int{409}, elsewhere, 1, false},
-		"an attempt whose answer was lost had succeeded":   {[]int{500, 409}, there, 2, true},
-		"after a lost answer the pod turned out elsewhere": {[]int{500, 409}, elsewhere, 2, false},
+		"bound at once": {nil, nil, 1, true, false},
+		"tried again while the server is out of order":     {[]int{503, 500}, nil, 3, true, false},
+		"given up after the last attempt":                  {[]int{503, 503, 503, 503}, nil, 3, false, false},
+		"a refusal is final":                               {[]int{403}, nil, 1, false, true},
+		"a refusal after a fault is final too":             {[]int{500, 422}, nil, 2, false, true},
+		"a pod that is bound already is nobody's success":  {[]int{409}, elsewhere, 1, false, false},
+		"an attempt whose answer was lost had succeeded":   {[]int{500, 409}, there, 2, true, false},
+		"after a lost answer the pod turned out elsewhere": {[]int{500, 409}, elsewhere, 2, false, false},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -110,7 +129,11 @@ func TestBind(t *testing.T) {
 			s.bound = tc.bound
 			args := DefaultArgs()
 			args.Attempts = 3
-			status := s.plugin(t, args, knows{}).Bind(t.Context(), nil, pod, "n")
+			var refused error
+			status := s.plugin(t, args, knows{refused: &refused}).Bind(t.Context(), nil, pod, "n")
+			if (refused != nil) != tc.refused {
+				t.Errorf("told of the refusal %v, want one: %v", refused, tc.refused)
+			}
 			if status.IsSuccess() != tc.wantOK {
 				t.Errorf("status %v, want success: %v", status, tc.wantOK)
 			}
@@ -193,5 +216,28 @@ func TestArgs(t *testing.T) {
 				t.Errorf("got %v, want an error at %q", errs, tc.field)
 			}
 		})
+	}
+}
+
+func TestNobodyIsBoundWhoseGangWasRolledBack(t *testing.T) {
+	s := newServer(t)
+	pod := st.MakePod().Namespace("ns").Name("p").UID("u").Obj()
+	if status := s.plugin(t, DefaultArgs(), knows{rolledBack: true}).Bind(t.Context(), nil, pod, "n"); status.IsSuccess() || len(s.bindings) > 0 {
+		t.Errorf("status %v after %d bindings, want a failure without any", status, len(s.bindings))
+	}
+}
+
+func TestTryBindsDry(t *testing.T) {
+	s := newServer(t, 200, 403)
+	pod := st.MakePod().Namespace("ns").Name("p").UID("u").Obj()
+	pl := s.plugin(t, DefaultArgs(), knows{})
+	if err := pl.Try(t.Context(), pod, "n"); err != nil {
+		t.Error(err)
+	}
+	if err := pl.Try(t.Context(), pod, "n"); !apierrors.IsForbidden(err) {
+		t.Errorf("error %v, want the refusal", err)
+	}
+	if s.dry != 2 {
+		t.Errorf("%d of 2 requests were dry", s.dry)
 	}
 }

@@ -8,10 +8,26 @@ type Args struct {
 	// rest of its gang before everything held for the gang is given back. It is
 	// a safety net: a gang with a complete plan is released in one go. 1 to 900.
 	PermitTimeoutSeconds int `json:"permitTimeoutSeconds"`
+	// BindDeadlineSeconds is how long a gang that starts may be bound in part.
+	// What is bound by then is taken back, unless OnBindFailure is Keep. 6 to 900.
+	BindDeadlineSeconds int `json:"bindDeadlineSeconds"`
+	// OnBindFailure says what becomes of a gang that is bound in part and cannot
+	// be completed in time: Rollback deletes its bound members, so that their
+	// controller makes new ones and nothing is held for half a gang; Keep leaves
+	// them as they are.
+	OnBindFailure string `json:"onBindFailure"`
 }
 
+// What OnBindFailure may be.
+const (
+	Rollback = "Rollback"
+	Keep     = "Keep"
+)
+
 // DefaultArgs returns the defaults.
-func DefaultArgs() Args { return Args{PermitTimeoutSeconds: 60} }
+func DefaultArgs() Args {
+	return Args{PermitTimeoutSeconds: 60, BindDeadlineSeconds: 30, OnBindFailure: Rollback}
+}
 
 // Kind returns the kind that the arguments may state.
 func (Args) Kind() string { return Name + "Args" }
@@ -21,6 +37,12 @@ func (a Args) Validate() field.ErrorList {
 	var errs field.ErrorList
 	if a.PermitTimeoutSeconds < 1 || a.PermitTimeoutSeconds > 900 {
 		errs = append(errs, field.Invalid(field.NewPath("permitTimeoutSeconds"), a.PermitTimeoutSeconds, "must be between 1 and 900"))
+	}
+	if a.BindDeadlineSeconds < 6 || a.BindDeadlineSeconds > 900 {
+		errs = append(errs, field.Invalid(field.NewPath("bindDeadlineSeconds"), a.BindDeadlineSeconds, "must be between 6 and 900"))
+	}
+	if a.OnBindFailure != Rollback && a.OnBindFailure != Keep {
+		errs = append(errs, field.NotSupported(field.NewPath("onBindFailure"), a.OnBindFailure, []string{Rollback, Keep}))
 	}
 	return errs
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // Reserve implements fwk.ReservePlugin.
-func (pl *GangPlan) Reserve(_ context.Context, _ fwk.CycleState, pod *v1.Pod, _ string) *fwk.Status {
-	pl.gangs.Reserve(pod.UID)
+func (pl *GangPlan) Reserve(_ context.Context, _ fwk.CycleState, pod *v1.Pod, node string) *fwk.Status {
+	pl.gangs.Reserve(pod.UID, node)
 	return nil
 }
 

@@ -40,6 +40,7 @@ func New(args Args, h fwk.Handle, shared *snapshot.Shared) (*GangPlan, error) {
 	if !ok {
 		return nil, fmt.Errorf("the handle is a %T, which cannot run the profile's filters for another pod", h)
 	}
+	shared.Gangs.StartBy(time.Duration(args.BindDeadlineSeconds)*time.Second, args.OnBindFailure == Keep)
 	return &GangPlan{
 		fw:     fw,
 		gangs:  shared.Gangs,

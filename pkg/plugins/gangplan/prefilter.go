@@ -49,14 +49,13 @@ func (pl *GangPlan) PreFilterExtensions() fwk.PreFilterExtensions { return nil }
 func (pl *GangPlan) plan(ctx context.Context, by *v1.Pod, turn gang.Turn, pods []*v1.Pod, nodes []fwk.NodeInfo) (gang.Placement, *fwk.Status) {
 	logger := klog.FromContext(ctx)
 	slots, verdict, err := pl.tryOrders(ctx, turn, pods, nodes)
-	if slots == nil {
-		pl.gangs.Fail(turn.Gang, by)
-	}
 	if err != nil {
+		pl.gangs.Fail(turn.Gang, by, err.Error())
 		return nil, fwk.AsStatus(err)
 	}
 	if slots == nil {
 		text := explain.NoFit(verdict)
+		pl.gangs.Fail(turn.Gang, by, text)
 		logger.V(2).Info("No place for the whole gang", "gang", turn.Gang, "verdict", text)
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, text)
 	}
@@ -80,7 +79,7 @@ func (pl *GangPlan) tryOrders(ctx context.Context, turn gang.Turn, pods []*v1.Po
 		if err := world.Err(); err != nil {
 			return nil, verdict, err
 		}
-		v.Gang, v.Min, v.Placed, v.Note = turn.Gang, turn.Spec.Min, turn.Spec.Min-turn.Need.Need, world.Note()
+		v.Gang, v.Min, v.Placed, v.Note = turn.Gang, turn.Spec.Min, turn.Secured, world.Note()
 		if slots = found; verdict.Nodes == 0 || v.Fit > verdict.Fit {
 			verdict = v
 		}
