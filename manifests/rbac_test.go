@@ -18,6 +18,10 @@ var (
 	// ours and not kube-scheduler's.
 	added = []string{
 		"get,list,watch scheduling.x-k8s.io/podgroups", // gangs
+		"get,list,watch scheduling.k8s.io/podgroups",   // gangs; kube-scheduler has it with GenericWorkload on
+		"patch scheduling.x-k8s.io/podgroups/status",   // what becomes of them
+		"patch scheduling.k8s.io/podgroups/status",     // what becomes of them; as above
+		"get,list,watch batch/jobs",                    // a gang's minimum, and which of its members have succeeded
 	}
 	// kube-scheduler's and not ours.
 	dropped = []string{

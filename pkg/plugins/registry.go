@@ -102,7 +102,7 @@ func (s *states) lead(freed func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.shared != nil {
-		s.shared.Gangs.Lead(freed)
+		s.shared.Lead(freed)
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/client-go/tools/cache"
 	fwk "k8s.io/kube-scheduler/framework"
-	schedv1alpha1 "sigs.k8s.io/scheduler-plugins/apis/scheduling/v1alpha1"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
 	"github.com/muster-scheduler/muster/pkg/queue"
@@ -28,6 +27,7 @@ type Gangs struct {
 	deadline   time.Duration      // for which a gang may be bound in part
 	dryBind    func(ctx context.Context, pod *v1.Pod, node string) error
 
+	touched func([]gang.Key) // is told of the gangs about which something changed; may be nil
 	courier *courier
 }
 
@@ -84,6 +84,7 @@ func (g *Gangs) Lead(freed func()) {
 func (g *Gangs) do(f func(r *gang.Roster) []gang.Action) {
 	g.mu.Lock()
 	todo := f(g.roster)
+	touched := g.roster.Touched()
 	jobs := make([]job, 0, len(todo))
 	for _, a := range todo {
 		if pod := g.pods[a.UID]; pod != nil || a.UID == "" {
@@ -92,6 +93,9 @@ func (g *Gangs) do(f func(r *gang.Roster) []gang.Action) {
 	}
 	g.mu.Unlock()
 	g.courier.send(jobs)
+	if g.touched != nil {
+		g.touched(touched)
+	}
 }
 
 // see records a pod as the API has it.
@@ -186,16 +190,30 @@ func (g *Gangs) lose(uid string) {
 }
 
 // seeGroup records what a PodGroup states.
-func (g *Gangs) seeGroup(pg *schedv1alpha1.PodGroup) {
-	key, group := groupOf(pg)
+func (g *Gangs) seeGroup(key gang.Key, group *gang.Group) {
 	g.do(func(r *gang.Roster) []gang.Action { return r.SetGroup(key, group) })
 	g.courier.noticeLater(key) // its members may still be too few
 }
 
-func (g *Gangs) loseGroup(pg *schedv1alpha1.PodGroup) {
-	key, _ := groupOf(pg)
+func (g *Gangs) loseGroup(key gang.Key) {
 	g.do(func(r *gang.Roster) []gang.Action { return r.SetGroup(key, nil) })
 	g.courier.noticeLater(key)
+}
+
+// seeJob records a Job, which may be a controller of members.
+func (g *Gangs) seeJob(job *jobObject) {
+	g.do(func(r *gang.Roster) []gang.Action { return r.SetJob(string(job.UID), &job.job) })
+}
+
+func (g *Gangs) loseJob(job *jobObject) {
+	g.do(func(r *gang.Roster) []gang.Action { return r.SetJob(string(job.UID), nil) })
+}
+
+// status returns what is known of a gang.
+func (g *Gangs) status(key gang.Key) (gang.Status, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.roster.Status(key)
 }
 
 // vanish records that the scheduler's pod informer no longer lists a pod. It
@@ -412,7 +430,7 @@ func (g *Gangs) podHandler() cache.ResourceEventHandler {
 	}
 }
 
-// doneHandler feeds the roster from the informer of succeeded members.
+// doneHandler feeds the roster from an informer of members that have ended.
 func (g *Gangs) doneHandler() cache.ResourceEventHandler {
 	return cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(o any) { g.see(o.(*v1.Pod)) },

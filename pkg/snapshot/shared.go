@@ -3,19 +3,17 @@ package snapshot
 import (
 	"context"
 	"fmt"
-	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/dynamic/dynamicinformer"
 	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
-	schedv1alpha1 "sigs.k8s.io/scheduler-plugins/apis/scheduling/v1alpha1"
-	podgroupclient "sigs.k8s.io/scheduler-plugins/pkg/generated/clientset/versioned"
-	podgroupinformers "sigs.k8s.io/scheduler-plugins/pkg/generated/informers/externalversions"
+	"k8s.io/utils/clock"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
 )
@@ -24,6 +22,8 @@ import (
 type Shared struct {
 	Gangs  *Gangs
 	Images *Images
+
+	reporter *reporter // nil without a cluster
 }
 
 // Connect returns the state of one scheduler, fed from the cluster behind the
@@ -37,80 +37,127 @@ func Connect(ctx context.Context, h fwk.Handle) (*Shared, error) {
 	if _, err := core.Nodes().Informer().AddEventHandler(s.Images.nodeHandler()); err != nil {
 		return nil, fmt.Errorf("watching nodes: %w", err)
 	}
-	if err := s.watchDone(ctx, h); err != nil {
-		return nil, err
-	}
 	if h.KubeConfig() == nil {
 		return s, nil // no cluster: the configuration is only being checked
 	}
-	client, err := podGroupClient(h.KubeConfig())
-	if err != nil {
-		return nil, fmt.Errorf("building the PodGroup client: %w", err)
-	}
-	go s.watchPodGroups(ctx, client)
-	return s, nil
+	return s, s.watchSources(ctx, h)
 }
 
-// watchDone watches the members that have succeeded: they still count, and the
-// scheduler's own pod informer leaves them out.
-func (s *Shared) watchDone(ctx context.Context, h fwk.Handle) error {
-	for _, label := range []string{gang.NameLabel, gang.PodGroupLabel} {
-		factory := informers.NewSharedInformerFactoryWithOptions(h.ClientSet(), 0, informers.WithTweakListOptions(func(o *metav1.ListOptions) {
-			o.LabelSelector, o.FieldSelector = label, "status.phase=Succeeded"
-		}))
-		if _, err := factory.Core().V1().Pods().Informer().AddEventHandler(s.Gangs.doneHandler()); err != nil {
-			return fmt.Errorf("watching succeeded members: %w", err)
-		}
-		factory.Start(ctx.Done())
+// Lead lets what there is to say be said from now on; see Gangs.Lead.
+func (s *Shared) Lead(freed func()) {
+	s.Gangs.Lead(freed)
+	if s.reporter != nil {
+		s.reporter.lead()
 	}
+}
+
+// watchSources starts to report, and watches what else says something of gangs:
+// what every cluster serves at once, the rest as soon as it is served.
+func (s *Shared) watchSources(ctx context.Context, h fwk.Handle) error {
+	config := rest.CopyConfig(h.KubeConfig())
+	config.ContentType, config.AcceptContentTypes = "application/json", "application/json" // custom resources have no other
+	config.QPS = -1                                                                        // the reporter has a limit of its own
+	client, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("building the client for PodGroups: %w", err)
+	}
+	s.reporter = newReporter(client, s.Gangs.status, clock.RealClock{})
+	s.Gangs.touched = s.reporter.touch
+	go s.reporter.run(ctx)
+
+	for _, selector := range endedMembers {
+		if err := s.watchEnded(ctx, h.ClientSet(), selector); err != nil {
+			return err
+		}
+	}
+	served := h.ClientSet().Discovery()
+	for _, k := range kinds() {
+		go whenServed(ctx, served, k.resource, "its PodGroups make no gangs here", func() error {
+			if k.source == gang.Native {
+				if err := s.watchEnded(ctx, h.ClientSet(), endedNativeMembers); err != nil {
+					return err
+				}
+			}
+			return s.watchPodGroups(ctx, client, k)
+		})
+	}
+	jobs := batchv1.SchemeGroupVersion.WithResource("jobs")
+	go whenServed(ctx, served, jobs, "every gang has to state its minimum", func() error {
+		return s.watchJobs(ctx, h.ClientSet())
+	})
 	return nil
 }
 
-// podGroupClient returns a client for the PodGroup resource. Custom resources
-// are served as JSON only.
-func podGroupClient(config *rest.Config) (*podgroupclient.Clientset, error) {
-	config = rest.CopyConfig(config)
-	config.ContentType, config.AcceptContentTypes = "application/json", "application/json"
-	return podgroupclient.NewForConfig(config)
+// watchEnded watches the members that have ended and have these labels.
+func (s *Shared) watchEnded(ctx context.Context, client kubernetes.Interface, selector string) error {
+	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(trimEnded), informers.WithTweakListOptions(func(o *metav1.ListOptions) {
+		o.LabelSelector, o.FieldSelector = selector, endedPods
+	}))
+	if _, err := factory.Core().V1().Pods().Informer().AddEventHandler(s.Gangs.doneHandler()); err != nil {
+		return fmt.Errorf("watching members that have ended: %w", err)
+	}
+	factory.Start(ctx.Done())
+	return nil
 }
 
-// podGroupPoll is how often a cluster that does not serve PodGroups is asked again.
-const podGroupPoll = 30 * time.Second
-
-// watchPodGroups watches PodGroups as soon as the cluster serves them. It says
-// once that it does not; plain pods and label gangs do not need them.
-func (s *Shared) watchPodGroups(ctx context.Context, client *podgroupclient.Clientset) {
-	logger := klog.FromContext(ctx)
-	said := false
-	err := wait.PollUntilContextCancel(ctx, podGroupPoll, true, func(context.Context) (bool, error) {
-		_, err := client.Discovery().ServerResourcesForGroupVersion(schedv1alpha1.SchemeGroupVersion.String())
-		switch {
-		case err == nil:
-			return true, nil
-		case !apierrors.IsNotFound(err):
-			logger.Error(err, "Asking the cluster whether it serves PodGroups", "retryIn", podGroupPoll)
-		case !said:
-			said = true
-			logger.Info("The cluster serves no PodGroups, gangs by label only", "groupVersion", schedv1alpha1.SchemeGroupVersion)
-		}
-		return false, nil
-	})
-	if err != nil {
-		return // the context ended
+func (s *Shared) watchPodGroups(ctx context.Context, client dynamic.Interface, k kind) error {
+	factory := dynamicinformer.NewDynamicSharedInformerFactory(client, 0)
+	informer := factory.ForResource(k.resource).Informer()
+	if err := informer.SetTransform(k.trim); err != nil {
+		return err
 	}
-	factory := podgroupinformers.NewSharedInformerFactory(client, 0)
-	_, err = factory.Scheduling().V1alpha1().PodGroups().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(o any) { s.Gangs.seeGroup(o.(*schedv1alpha1.PodGroup)) },
-		UpdateFunc: func(_, o any) { s.Gangs.seeGroup(o.(*schedv1alpha1.PodGroup)) },
+	if err := informer.SetWatchErrorHandlerWithContext(sayForbidden(k.resource)); err != nil {
+		return err
+	}
+	see := func(pg *podGroup) {
+		s.Gangs.seeGroup(pg.key, &pg.group)
+		s.reporter.see(pg)
+	}
+	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc: func(o any) { see(o.(*podGroup)) },
+		UpdateFunc: func(old, o any) {
+			if pg := o.(*podGroup); !pg.states(old.(*podGroup)) {
+				see(pg)
+			} else {
+				s.reporter.see(pg) // its status, most often
+			}
+		},
 		DeleteFunc: func(o any) {
-			if pg, ok := lastKnown[*schedv1alpha1.PodGroup](o); ok {
-				s.Gangs.loseGroup(pg)
+			if pg, ok := lastKnown[*podGroup](o); ok {
+				s.Gangs.loseGroup(pg.key)
+				s.reporter.lose(pg)
 			}
 		},
 	})
 	if err != nil {
-		logger.Error(err, "Watching PodGroups")
-		return
+		return err
 	}
 	factory.Start(ctx.Done())
+	return nil
+}
+
+func (s *Shared) watchJobs(ctx context.Context, client kubernetes.Interface) error {
+	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(trimJob))
+	informer := factory.Batch().V1().Jobs().Informer()
+	if err := informer.SetWatchErrorHandlerWithContext(sayForbidden(batchv1.SchemeGroupVersion.WithResource("jobs"))); err != nil {
+		return err
+	}
+	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc: func(o any) { s.Gangs.seeJob(o.(*jobObject)) },
+		UpdateFunc: func(old, o any) {
+			if a, b := old.(*jobObject), o.(*jobObject); a.UID != b.UID || a.job != b.job {
+				s.Gangs.seeJob(b)
+			}
+		},
+		DeleteFunc: func(o any) {
+			if job, ok := lastKnown[*jobObject](o); ok {
+				s.Gangs.loseJob(job)
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	factory.Start(ctx.Done())
+	return nil
 }
