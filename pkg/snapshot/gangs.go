@@ -23,6 +23,7 @@ type Gangs struct {
 	roster     *gang.Roster
 	pods       map[string]*v1.Pod // members by UID, as last seen
 	lost       recent             // UIDs of members that went away
+	leavers    []string           // UIDs of members to drop from pods after what is to be done about them is sent
 	schedulers []string           // the names of this process's profiles
 	deadline   time.Duration      // for which a gang may be bound in part
 	dryBind    func(ctx context.Context, pod *v1.Pod, node string) error
@@ -91,6 +92,10 @@ func (g *Gangs) do(f func(r *gang.Roster) []gang.Action) {
 			jobs = append(jobs, job{action: a, pod: pod})
 		}
 	}
+	for _, uid := range g.leavers {
+		delete(g.pods, uid)
+	}
+	g.leavers = nil
 	g.mu.Unlock()
 	g.courier.send(jobs)
 	if g.touched != nil {
@@ -108,6 +113,9 @@ func (g *Gangs) see(pod *v1.Pod) {
 	}
 	if gone(pod) {
 		g.lose(uid)
+		if pod.Status.Phase == v1.PodFailed {
+			g.fail(key, pod)
+		}
 		return
 	}
 	g.do(func(r *gang.Roster) []gang.Action {
@@ -179,14 +187,23 @@ func (g *Gangs) lose(uid string) {
 	g.do(func(r *gang.Roster) []gang.Action {
 		if pod = g.pods[uid]; pod != nil {
 			g.lost.add(uid)
+			g.leavers = append(g.leavers, uid)
 		}
-		todo := r.Forget(uid)
-		delete(g.pods, uid)
-		return todo
+		return r.Forget(uid)
 	})
 	if pod != nil {
 		g.courier.handle.DeleteNominatedPodIfExists(pod) // it may exist for long, with a finalizer
 	}
+}
+
+// fail records a pod that has failed, and exists.
+func (g *Gangs) fail(key gang.Key, pod *v1.Pod) {
+	g.do(func(r *gang.Roster) []gang.Action {
+		if !slices.Contains(g.schedulers, pod.Spec.SchedulerName) {
+			return nil
+		}
+		return r.Failed(key, string(pod.UID))
+	})
 }
 
 // seeGroup records what a PodGroup states.
@@ -221,12 +238,13 @@ func (g *Gangs) status(key gang.Key) (gang.Status, bool) {
 // informer of succeeded members says so within limbo.
 func (g *Gangs) vanish(pod *v1.Pod) {
 	uid := string(pod.UID)
-	switch g.lastSeen(uid) {
-	case gang.Pending:
+	switch seen, known := g.lastSeen(uid); {
+	case !known:
+	case seen == gang.Pending:
 		g.lose(uid)
-	case gang.Bound:
+	case seen == gang.Bound:
 		time.AfterFunc(limbo, func() {
-			if g.lastSeen(uid) != gang.Done {
+			if seen, known := g.lastSeen(uid); known && seen != gang.Done {
 				g.lose(uid)
 			}
 		})
@@ -236,14 +254,15 @@ func (g *Gangs) vanish(pod *v1.Pod) {
 // limbo is how long one informer may be behind the other.
 const limbo = 2 * time.Second
 
-// lastSeen returns a member's phase as the API had it last; Pending for no member.
-func (g *Gangs) lastSeen(uid string) gang.Phase {
+// lastSeen returns a member's phase as the API had it last; known is false for
+// no member.
+func (g *Gangs) lastSeen(uid string) (p gang.Phase, known bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if pod := g.pods[uid]; pod != nil {
-		return phase(pod)
+		return phase(pod), true
 	}
-	return gang.Pending
+	return gang.Pending, false
 }
 
 // Admit decides whether a pod may enter the scheduling queue; if not, why says
