@@ -78,7 +78,7 @@ func Plan(c Cluster, classes []Class, need int, by Order, t Trial) (Placement, V
 		}
 		return harder
 	})
-	v := Verdict{Need: need, Nodes: len(c.Nodes)}
+	v := Verdict{Need: need, Nodes: len(c.Nodes), Resources: c.Resources}
 	left := make([][]string, len(classes))
 	coupled := false
 	for i, class := range classes {

@@ -28,6 +28,8 @@ type Verdict struct {
 	Lacks []Lack
 	// Obstructed is set if something else than amounts kept members off a node.
 	Obstructed bool
+	// Hope is the least that has to change before the gang can fit.
+	Hope Hope
 	// Note is what a plugin that refused every node said, if one did.
 	Note string
 }

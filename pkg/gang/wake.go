@@ -44,12 +44,7 @@ type wait struct {
 	hope  Hope
 	gains []map[string]int // by lack: members by node, > 0
 	sums  []int            // by lack: over all nodes
-	woken bool
 }
-
-// unknown is what a node has of a resource that it was never seen with.
-// Something else than the node may provide it.
-const unknown = int64(1) << 50
 
 // NewWakes returns an index of no nodes and no gangs.
 func NewWakes() *Wakes {
@@ -64,7 +59,7 @@ func (w *Wakes) Position(name string) int {
 	}
 	w.index = append(w.index, name)
 	for _, s := range w.nodes {
-		s.free, s.most = append(s.free, unknown), append(s.most, unknown)
+		s.free, s.most = append(s.free, resources.Unbounded), append(s.most, resources.Unbounded)
 	}
 	return len(w.index) - 1
 }
@@ -82,7 +77,7 @@ func (w *Wakes) Show(node string, free resources.Vector, lacks func(change strin
 	if len(s.changes) == 0 {
 		delete(w.moved, node)
 	}
-	s.free = w.pad(free, unknown)
+	s.free = w.pad(free, resources.Unbounded)
 	most := slices.Clone(s.free)
 	for _, c := range s.changes {
 		add(most, c.amounts)
@@ -90,15 +85,28 @@ func (w *Wakes) Show(node string, free resources.Vector, lacks func(change strin
 	w.set(node, s, most)
 }
 
-// Gone records that a snapshot has no such node. A node that was added after it
-// is kept until the next.
-func (w *Wakes) Gone(node string) {
-	s := w.nodes[node]
-	if s == nil {
-		return
+// Resources returns how many resources have a position.
+func (w *Wakes) Resources() int { return len(w.index) }
+
+// Nodes returns how many nodes are known.
+func (w *Wakes) Nodes() int { return len(w.nodes) }
+
+// Moved reports whether there are changes on a node that no snapshot has shown.
+func (w *Wakes) Moved(node string) bool { return w.moved[node] }
+
+// GoneBut records that a snapshot has only nodes for which has holds. A node
+// that was added since is kept until the next.
+func (w *Wakes) GoneBut(has func(node string) bool) {
+	for node := range w.nodes {
+		if !has(node) {
+			w.gone(node)
+		}
 	}
+}
+
+func (w *Wakes) gone(node string) {
 	w.Show(node, make(resources.Vector, len(w.index)), func(string) bool { return true })
-	if len(s.changes) == 0 {
+	if !w.moved[node] {
 		delete(w.nodes, node)
 	}
 }
@@ -136,28 +144,26 @@ func (w *Wakes) Wait(uid string, hope Hope, seen map[string]resources.Vector) {
 	}
 	for node, less := range seen {
 		if s := w.nodes[node]; s != nil {
-			wt.gain(node, w.pad(less, unknown), s.most)
+			wt.gain(node, w.pad(less, resources.Unbounded), s.most)
 		}
 	}
 }
 
-// End forgets that a gang waits.
+// End records that a gang waits no more: it is to be tried again, or is gone.
 func (w *Wakes) End(uid string) { delete(w.waits, uid) }
 
-// Waits returns what a gang hopes for; ok is false if it does not wait, or was
-// woken.
+// Waits returns what a gang hopes for; ok is false if it does not wait.
 func (w *Wakes) Waits(uid string) (h Hope, ok bool) {
-	wt := w.waits[uid]
-	if wt == nil || wt.woken {
-		return Hope{}, false
+	if wt := w.waits[uid]; wt != nil {
+		return wt.hope, true
 	}
-	return wt.hope, true
+	return Hope{}, false
 }
 
 // Due reports whether a gang waits that may find enough room now.
 func (w *Wakes) Due(uid string) bool {
 	wt := w.waits[uid]
-	if wt == nil || wt.woken {
+	if wt == nil {
 		return false
 	}
 	for i, lack := range wt.hope.Room {
@@ -168,7 +174,7 @@ func (w *Wakes) Due(uid string) bool {
 	return false
 }
 
-// AllDue returns the gangs for which Due holds.
+// AllDue returns the gangs for which Due holds, sorted.
 func (w *Wakes) AllDue() []string {
 	var due []string
 	for uid := range w.waits {
@@ -178,14 +184,6 @@ func (w *Wakes) AllDue() []string {
 	}
 	slices.Sort(due)
 	return due
-}
-
-// Wake records that a gang is to be tried again: nothing else wakes it before
-// it was refused once more.
-func (w *Wakes) Wake(uid string) {
-	if wt := w.waits[uid]; wt != nil {
-		wt.woken = true
-	}
 }
 
 // set changes the most that a node can have free.

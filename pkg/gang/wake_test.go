@@ -76,7 +76,7 @@ func TestWakeStories(t *testing.T) {
 		due := func() string {
 			all := f.wakes.AllDue()
 			for _, uid := range all {
-				f.wakes.Wake(uid)
+				f.wakes.End(uid)
 			}
 			return strings.Join(append(all, ""), " wakes\n")
 		}

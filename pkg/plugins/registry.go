@@ -7,6 +7,7 @@ import (
 	"context"
 	"sync"
 
+	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/client-go/informers"
@@ -42,8 +43,9 @@ func New() *Set { return &Set{} }
 
 // Lead tells the plugins that this process schedules now. Until then it may be
 // a standby, which watches the cluster and says nothing to anybody. The plugins
-// call freed when room is free of which no event of the cluster tells.
-func (set *Set) Lead(freed func()) { set.states.lead(freed) }
+// call freed when room is free of which no event of the cluster tells, with who
+// of those that wait is to be tried again.
+func (set *Set) Lead(freed func(who func(*v1.Pod) bool)) { set.states.lead(freed) }
 
 // Registry returns the factories of the plugins.
 func (set *Set) Registry() frameworkruntime.Registry {
@@ -98,7 +100,7 @@ type states struct {
 	shared    *snapshot.Shared
 }
 
-func (s *states) lead(freed func()) {
+func (s *states) lead(freed func(who func(*v1.Pod) bool)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.shared != nil {

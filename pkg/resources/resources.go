@@ -15,6 +15,10 @@ const (
 	Pods   = "pods"   // places for pods on the node
 )
 
+// Unbounded is what a node has free of a resource of which its amount is not
+// known: something else than the node may provide it.
+const Unbounded = int64(1) << 50
+
 // Vector holds one amount per resource of an Index. Free amounts may be
 // negative: a node can be over-committed.
 type Vector []int64

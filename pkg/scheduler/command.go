@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	v1 "k8s.io/api/core/v1"
 	cliflag "k8s.io/component-base/cli/flag"
 	"k8s.io/component-base/cli/globalflag"
 	"k8s.io/component-base/compatibility"
@@ -136,7 +137,7 @@ func run(ctx context.Context, flags *pflag.FlagSet, opts *options.Options) error
 	if err != nil {
 		return err
 	}
-	onFirstPod(sched, func() { set.Lead(func() { tryAll(logger, sched) }) })
+	onFirstPod(sched, func() { set.Lead(func(who func(*v1.Pod) bool) { tryAgain(logger, sched, who) }) })
 	gates.AddMetrics()
 	opts.ComponentGlobalsRegistry.AddMetrics()
 
@@ -157,7 +158,7 @@ func onFirstPod(sched *scheduler.Scheduler, f func()) {
 	}
 }
 
-// tryAll has the queue try everybody again who waits for room.
-func tryAll(logger klog.Logger, sched *scheduler.Scheduler) {
-	sched.SchedulingQueue.MoveAllToActiveOrBackoffQueue(logger, framework.EventUnschedulableTimeout, nil, nil, nil)
+// tryAgain has the queue try those again who wait for room.
+func tryAgain(logger klog.Logger, sched *scheduler.Scheduler, who func(*v1.Pod) bool) {
+	sched.SchedulingQueue.MoveAllToActiveOrBackoffQueue(logger, framework.EventUnschedulableTimeout, nil, nil, who)
 }

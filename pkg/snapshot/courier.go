@@ -55,7 +55,7 @@ type courier struct {
 	evictor chan struct{} // one element per eviction under way
 
 	mu      sync.Mutex
-	freed   func() // set when this process schedules; a standby tells nobody anything
+	freed   func(who func(*v1.Pod) bool) // set when this process schedules; a standby tells nobody anything
 	jobs    []job
 	notices map[gang.Key]bool // those that will come
 	evicted map[types.UID]bool
@@ -165,7 +165,8 @@ func (c *courier) carryOut(ctx context.Context, j job) {
 		})
 	case gang.Freed:
 		if freed := c.leading(); freed != nil {
-			freed()
+			freed(func(pod *v1.Pod) bool { return !c.gangs.waitsForRoom(pod) })
+			c.gangs.roomGivenUp()
 		}
 	case gang.Tell:
 		c.tell(j.pod, "InvalidGangMember", j.action.Why)
@@ -226,14 +227,14 @@ func (c *courier) again(pod *v1.Pod, after time.Duration) {
 }
 
 // lead lets what is to be told be told.
-func (c *courier) lead(freed func()) {
+func (c *courier) lead(freed func(who func(*v1.Pod) bool)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.freed = freed
 }
 
 // leading returns what to call when room is free, nil for a standby.
-func (c *courier) leading() func() {
+func (c *courier) leading() func(who func(*v1.Pod) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.freed

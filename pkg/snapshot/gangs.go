@@ -13,6 +13,7 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
+	"github.com/muster-scheduler/muster/pkg/metrics"
 	"github.com/muster-scheduler/muster/pkg/queue"
 )
 
@@ -28,12 +29,14 @@ type Gangs struct {
 	deadline   time.Duration      // for which a gang may be bound in part
 	dryBind    func(ctx context.Context, pod *v1.Pod, node string) error
 
-	touched func([]gang.Key) // is told of the gangs about which something changed; may be nil
-	courier *courier
+	touched  func([]gang.Key) // is told of the gangs about which something changed; may be nil
+	courier  *courier
+	waits    *waits
+	observer *observer
 }
 
 func newGangs(ctx context.Context, h fwk.Handle) *Gangs {
-	g := &Gangs{roster: gang.NewRoster(1), pods: map[string]*v1.Pod{}}
+	g := &Gangs{roster: gang.NewRoster(1), pods: map[string]*v1.Pod{}, waits: newWaits(), observer: newObserver()}
 	g.courier = newCourier(ctx, h, g)
 	go g.courier.run(ctx)
 	return g
@@ -68,8 +71,8 @@ func (g *Gangs) Serve(profile string, maxMembers int) {
 
 // Lead lets what is to be told be told from now on, and tells what was to be
 // told before. freed is called when room that was kept for planned members is
-// free for others: no event of the cluster says so.
-func (g *Gangs) Lead(freed func()) {
+// free for others, with who is to be tried again: no event of the cluster says so.
+func (g *Gangs) Lead(freed func(who func(*v1.Pod) bool)) {
 	g.courier.lead(freed)
 	var keys []gang.Key
 	g.do(func(r *gang.Roster) (todo []gang.Action) {
@@ -86,10 +89,23 @@ func (g *Gangs) do(f func(r *gang.Roster) []gang.Action) {
 	g.mu.Lock()
 	todo := f(g.roster)
 	touched := g.roster.Touched()
+	for _, key := range touched {
+		status, exists := g.roster.Status(key)
+		g.observer.see(key, status, exists, time.Now())
+		if !exists {
+			g.waits.end(key)
+		}
+	}
 	jobs := make([]job, 0, len(todo))
 	for _, a := range todo {
 		if pod := g.pods[a.UID]; pod != nil || a.UID == "" {
 			jobs = append(jobs, job{action: a, pod: pod})
+			switch a.Kind {
+			case gang.Activate:
+				g.waits.summoned(pod)
+			case gang.RolledBack:
+				metrics.Rollbacks.Inc()
+			}
 		}
 	}
 	for _, uid := range g.leavers {
@@ -189,6 +205,7 @@ func (g *Gangs) lose(uid string) {
 			g.lost.add(uid)
 			g.leavers = append(g.leavers, uid)
 		}
+		g.waits.forget(types.UID(uid))
 		return r.Forget(uid)
 	})
 	if pod != nil {
@@ -303,6 +320,7 @@ func (g *Gangs) Rank(uid types.UID) (queue.Key, bool) {
 func (g *Gangs) Take(pod *v1.Pod) (gang.Turn, []*v1.Pod) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.waits.taken(pod.UID)
 	t := g.roster.Take(string(pod.UID))
 	return t, g.podsOf(t.UIDs)
 }
@@ -442,7 +460,7 @@ func (g *Gangs) podHandler() cache.ResourceEventHandler {
 		AddFunc:    func(o any) { g.see(o.(*v1.Pod)) },
 		UpdateFunc: func(_, o any) { g.see(o.(*v1.Pod)) },
 		DeleteFunc: func(o any) {
-			if pod, ok := lastKnown[*v1.Pod](o); ok {
+			if pod, ok := LastKnown[*v1.Pod](o); ok {
 				g.vanish(pod)
 			}
 		},
@@ -455,15 +473,15 @@ func (g *Gangs) doneHandler() cache.ResourceEventHandler {
 		AddFunc:    func(o any) { g.see(o.(*v1.Pod)) },
 		UpdateFunc: func(_, o any) { g.see(o.(*v1.Pod)) },
 		DeleteFunc: func(o any) {
-			if pod, ok := lastKnown[*v1.Pod](o); ok {
+			if pod, ok := LastKnown[*v1.Pod](o); ok {
 				g.lose(string(pod.UID))
 			}
 		},
 	}
 }
 
-// lastKnown returns the object of a delete event, also when the event itself was missed.
-func lastKnown[T any](o any) (T, bool) {
+// LastKnown returns the object of a delete event, also when the event itself was missed.
+func LastKnown[T any](o any) (T, bool) {
 	if t, ok := o.(cache.DeletedFinalStateUnknown); ok {
 		o = t.Obj
 	}

@@ -181,7 +181,7 @@ func TestStandbyTellsNobodyUntilItLeads(t *testing.T) {
 		return times
 	}
 	freed := make(chan bool, 1)
-	g.Lead(func() { freed <- true })
+	g.Lead(func(func(*v1.Pod) bool) { freed <- true })
 	eventually(t, "the event of the member that was refused before", func() bool { return told() > 0 })
 	// Who gives a plan up says that the room is free.
 	a, b := member("g", 0, 2), member("g", 1, 2)
@@ -202,7 +202,7 @@ func TestStandbyTellsNobodyUntilItLeads(t *testing.T) {
 // end nothing is nominated for pods that are gone.
 func TestGangsAreSafeForConcurrentUse(t *testing.T) {
 	g, h := newTestGangs(t)
-	g.Lead(func() {})
+	g.Lead(func(func(*v1.Pod) bool) {})
 	var wg sync.WaitGroup
 	for n := range 8 {
 		name := fmt.Sprint("g", n)

@@ -92,7 +92,7 @@ func (i *Images) nodeHandler() cache.ResourceEventHandler {
 			}
 		},
 		DeleteFunc: func(o any) {
-			if node, ok := lastKnown[*v1.Node](o); ok {
+			if node, ok := LastKnown[*v1.Node](o); ok {
 				i.mu.Lock()
 				defer i.mu.Unlock()
 				i.inventory.RemoveNode(node.Name)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	batchv1 "k8s.io/api/batch/v1"
+	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/dynamic/dynamicinformer"
@@ -44,7 +45,7 @@ func Connect(ctx context.Context, h fwk.Handle) (*Shared, error) {
 }
 
 // Lead lets what there is to say be said from now on; see Gangs.Lead.
-func (s *Shared) Lead(freed func()) {
+func (s *Shared) Lead(freed func(who func(*v1.Pod) bool)) {
 	s.Gangs.Lead(freed)
 	if s.reporter != nil {
 		s.reporter.lead()
@@ -123,7 +124,7 @@ func (s *Shared) watchPodGroups(ctx context.Context, client dynamic.Interface, k
 			}
 		},
 		DeleteFunc: func(o any) {
-			if pg, ok := lastKnown[*podGroup](o); ok {
+			if pg, ok := LastKnown[*podGroup](o); ok {
 				s.Gangs.loseGroup(pg.key)
 				s.reporter.lose(pg)
 			}
@@ -150,7 +151,7 @@ func (s *Shared) watchJobs(ctx context.Context, client kubernetes.Interface) err
 			}
 		},
 		DeleteFunc: func(o any) {
-			if job, ok := lastKnown[*jobObject](o); ok {
+			if job, ok := LastKnown[*jobObject](o); ok {
 				s.Gangs.loseJob(job)
 			}
 		},

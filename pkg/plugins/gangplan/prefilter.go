@@ -48,22 +48,27 @@ func (pl *GangPlan) PreFilterExtensions() fwk.PreFilterExtensions { return nil }
 // returns the planned nodes, or the status for the cycle of the member that tried.
 func (pl *GangPlan) plan(ctx context.Context, by *v1.Pod, turn gang.Turn, pods []*v1.Pod, nodes []fwk.NodeInfo) (gang.Placement, *fwk.Status) {
 	logger := klog.FromContext(ctx)
+	attempt := pl.gangs.Attempt(turn.Gang, by, len(pods))
 	slots, verdict, err := pl.tryOrders(ctx, turn, pods, nodes)
 	if err != nil {
 		pl.gangs.Fail(turn.Gang, by, err.Error())
+		attempt.Failed()
 		return nil, fwk.AsStatus(err)
 	}
 	if slots == nil {
+		attempt.Refused(verdict, nodes, pl.fw.NominatedPodsForNode)
 		text := explain.NoFit(verdict)
 		pl.gangs.Fail(turn.Gang, by, text)
-		logger.V(2).Info("No place for the whole gang", "gang", turn.Gang, "verdict", text)
+		logger.V(2).Info("No place for the whole gang", "gang", turn.Gang, "cause", attempt.Cause(), "verdict", text)
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, text)
 	}
 	kept, ok := pl.gangs.Commit(turn.Gang, by, pods, slots)
 	if !ok {
+		attempt.Failed()
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "gang "+turn.Gang.String()+" changed while it was planned")
 	}
-	logger.V(2).Info("Planned the gang", "gang", turn.Gang, "members", len(kept), "need", turn.Need.Need)
+	attempt.Planned()
+	logger.V(2).Info("Planned the gang", "gang", turn.Gang, "cause", attempt.Cause(), "members", len(kept), "need", turn.Need.Need)
 	return kept, nil
 }
 
@@ -79,6 +84,7 @@ func (pl *GangPlan) tryOrders(ctx context.Context, turn gang.Turn, pods []*v1.Po
 		if err := world.Err(); err != nil {
 			return nil, verdict, err
 		}
+		v.Hope = gang.HopeOf(v, classes, cluster.Total)
 		v.Gang, v.Min, v.Placed, v.Note = turn.Gang, turn.Spec.Min, turn.Secured, world.Note()
 		if slots = found; verdict.Nodes == 0 || v.Fit > verdict.Fit {
 			verdict = v

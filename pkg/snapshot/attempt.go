@@ -1,0 +1,60 @@
+package snapshot
+
+import (
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/muster-scheduler/muster/pkg/gang"
+	"github.com/muster-scheduler/muster/pkg/metrics"
+)
+
+// Attempt is one attempt to plan a gang.
+type Attempt struct {
+	gangs *Gangs
+	key   gang.Key
+	by    *v1.Pod
+	size  string
+	began time.Time
+	cause Cause
+	room  time.Time // when there was reason to try again
+}
+
+// Attempt begins an attempt by a pod to plan so many members of a gang.
+func (g *Gangs) Attempt(key gang.Key, by *v1.Pod, members int) *Attempt {
+	a := &Attempt{gangs: g, key: key, by: by, size: metrics.Size(members), began: time.Now()}
+	a.cause, a.room = g.waits.try(key)
+	return a
+}
+
+// Cause is what the gang is tried for.
+func (a *Attempt) Cause() Cause { return a.cause }
+
+// Refused ends the attempt: there is no place for the gang on these nodes, the
+// snapshot of the present cycle. What it hopes for is looked out for from now
+// on. nominated returns for whom room is kept on a node.
+func (a *Attempt) Refused(v gang.Verdict, nodes []fwk.NodeInfo, nominated func(node string) []fwk.PodInfo) {
+	a.end(metrics.Refused)
+	if a.cause != New {
+		metrics.UselessAttempts.WithLabelValues(string(a.cause)).Inc()
+	}
+	a.gangs.await(a.key, a.by, v.Resources, v.Hope, nodes, nominated)
+}
+
+// Failed ends the attempt without an answer.
+func (a *Attempt) Failed() { a.end(metrics.Failed) }
+
+// Planned ends the attempt: the gang has a plan.
+func (a *Attempt) Planned() {
+	a.end(metrics.Planned)
+	a.gangs.waits.end(a.key)
+	a.gangs.mu.Lock()
+	defer a.gangs.mu.Unlock()
+	a.gangs.observer.planned(a.key, a.room)
+}
+
+func (a *Attempt) end(result string) {
+	metrics.Attempts.WithLabelValues(string(a.cause), result).Inc()
+	metrics.PlanDuration.WithLabelValues(a.size).Observe(time.Since(a.began).Seconds())
+}
