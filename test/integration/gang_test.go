@@ -121,16 +121,15 @@ func TestGangOfAPodGroup(t *testing.T) {
 	c.create(pods...)
 	c.waitEvent("grouped", "WaitingForGang", "PodGroup "+c.ns+"/grouped does not exist")
 	pg := &schedv1alpha1.PodGroup{ObjectMeta: metav1.ObjectMeta{Name: "grouped"}, Spec: schedv1alpha1.PodGroupSpec{MinMember: 4}}
-	pg, err := c.podGroups.SchedulingV1alpha1().PodGroups(c.ns).Create(t.Context(), pg, metav1.CreateOptions{})
-	if err != nil {
+	if _, err := c.podGroups.SchedulingV1alpha1().PodGroups(c.ns).Create(t.Context(), pg, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	c.waitEvent("grouped", "WaitingForGang", "3 of 4 members exist")
 	if got := c.bound("grouped"); len(got) > 0 {
 		t.Errorf("%v have a node before the gang is complete", got)
 	}
-	pg.Spec.MinMember = 3
-	if _, err := c.podGroups.SchedulingV1alpha1().PodGroups(c.ns).Update(t.Context(), pg, metav1.UpdateOptions{}); err != nil {
+	lower := []byte(`{"spec":{"minMember":3}}`)
+	if _, err := c.podGroups.SchedulingV1alpha1().PodGroups(c.ns).Patch(t.Context(), "grouped", types.MergePatchType, lower, metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	c.waitBound("grouped", 3)
