@@ -30,14 +30,21 @@ const (
 // tokenSeconds is how long Muster's token is valid: longer than any sandbox lives.
 const tokenSeconds = 30 * 24 * 60 * 60
 
-// InstallManifests applies what manifests/install puts into a cluster, except for what runs the scheduler there.
+// InstallManifests applies what manifests/install puts into a cluster, except for what runs the scheduler there, and
+// what the options leave out.
 func (s *Sandbox) InstallManifests(ctx context.Context) error {
 	objects, err := apply.ReadFS(manifests.FS, "install")
 	if err != nil {
 		return fmt.Errorf("manifests/install: %w", err)
 	}
 	objects = slices.DeleteFunc(objects, func(o *unstructured.Unstructured) bool {
-		return o.GetKind() == "Deployment" || o.GetKind() == "PodDisruptionBudget"
+		switch o.GetKind() {
+		case "Deployment", "PodDisruptionBudget":
+			return true
+		case "CustomResourceDefinition":
+			return s.options.NoPodGroups
+		}
+		return false
 	})
 	if err := apply.Objects(ctx, s.Config, objects); err != nil {
 		return fmt.Errorf("manifests/install: %w", err)

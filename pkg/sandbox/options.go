@@ -33,6 +33,8 @@ type Options struct {
 
 	// GenericWorkload serves the API scheduling.k8s.io/v1beta1, which the scheduler Native needs.
 	GenericWorkload bool
+	// NoPodGroups leaves out the definition of scheduling.x-k8s.io PodGroups, which comes with Muster otherwise.
+	NoPodGroups bool
 
 	// Dir is where the sandbox keeps its files. It is made if need be; on Stop all but its logs is removed. By
 	// default it is a temporary directory, which is removed altogether.
