@@ -80,7 +80,11 @@ func (r *Roster) rank(g *gang, m *member) {
 			g.born = g.leader.Created
 		}
 	}
-	r.keys[m.UID] = queue.Key{Priority: m.Priority, Since: g.born, Gang: g.key.String(), Index: m.Index, UID: m.UID}
+	repair := false
+	if s, fault := r.spec(g); fault == "" {
+		repair = g.whole && !g.complete(s, placed)
+	}
+	r.keys[m.UID] = queue.Key{Priority: m.Priority, Repair: repair, Since: g.born, Gang: g.key.String(), Index: m.Index, UID: m.UID}
 }
 
 // Rank returns the key under which a member waits. ok is false for a pod that

@@ -190,12 +190,13 @@ func (r *Roster) forget(m *member) []Action {
 		return nil
 	}
 	g, uid, left := r.gangs[m.key], m.UID, m.leaving
-	var todo []Action
-	if g.whole && m.Phase == Bound && m.counts() && !m.leaving {
-		todo = append(todo, Action{Kind: Keep, UID: uid, Gang: g.key, Node: m.Node})
-	}
+	had := m.Phase == Bound && m.counts() && !m.leaving
 	g.stay(m)
 	g.count(m, -1)
+	var todo []Action
+	if s, fault := r.spec(g); had && g.whole && fault == "" && !g.complete(s, placed) {
+		todo = append(todo, Action{Kind: Keep, UID: uid, Gang: g.key, Node: m.Node})
+	}
 	delete(r.members, uid)
 	delete(g.members, uid)
 	delete(g.extra, uid)

@@ -9,6 +9,7 @@ import (
 func key(t *rapid.T, label string) Key {
 	return Key{
 		Priority: rapid.Int32Range(0, 2).Draw(t, label+".priority"),
+		Repair:   rapid.Bool().Draw(t, label+".repair"),
 		Since:    rapid.Int64Range(0, 2).Draw(t, label+".since"),
 		Gang:     rapid.SampledFrom([]string{"", "a/x", "b/x"}).Draw(t, label+".gang"),
 		Index:    rapid.IntRange(0, 2).Draw(t, label+".index"),
@@ -35,6 +36,12 @@ func TestCompare(t *testing.T) {
 	tests := map[string]struct{ first, second Key }{
 		"higher priority goes first, however young": {
 			Key{Priority: 10, Since: 9, UID: "b"}, Key{Priority: 1, Since: 1, UID: "a"},
+		},
+		"a repair goes before older ones of its priority": {
+			Key{Since: 9, Repair: true, UID: "b"}, Key{Since: 1, UID: "a"},
+		},
+		"a repair goes after a higher priority": {
+			Key{Priority: 1, Since: 9, UID: "b"}, Key{Since: 1, Repair: true, UID: "a"},
 		},
 		"older goes first at equal priority": {
 			Key{Since: 1, Gang: "z/z", UID: "b"}, Key{Since: 2, UID: "a"},

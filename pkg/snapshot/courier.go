@@ -12,7 +12,6 @@ import (
 	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
-	"k8s.io/kubernetes/pkg/scheduler/framework"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
 )
@@ -78,13 +77,13 @@ func newCourier(ctx context.Context, h fwk.Handle, g *Gangs) *courier {
 	}
 }
 
-// send takes jobs over. Nominations are dropped at once, since the caller may
-// be about to plan anew; that takes no lock but the nominator's own. What a
-// standby has to tell is dropped: when it leads, it is told from the start.
+// send takes jobs over. Room that is kept no more is given up at once, since the
+// caller may be about to plan anew. What a standby has to tell is dropped: when
+// it leads, it is told from the start.
 func (c *courier) send(jobs []job) {
 	for _, j := range jobs {
 		if j.notice == nil && j.action.Kind == gang.Unslot {
-			c.handle.DeleteNominatedPodIfExists(j.pod)
+			c.gangs.kept.drop(string(j.pod.UID))
 		}
 	}
 	c.mu.Lock()
@@ -176,6 +175,8 @@ func (c *courier) carryOut(ctx context.Context, j job) {
 		go c.prove(ctx, j.action.Gang, j.action.Round)
 	case gang.Evict:
 		c.evict(ctx, j.pod, j.action.Why)
+	case gang.Keep:
+		c.gangs.keepLost(j.action.Gang, j.pod)
 	case gang.Allow:
 		c.allow(j)
 	case gang.Reject:
@@ -206,19 +207,12 @@ func (c *courier) reject(j job) {
 	time.AfterFunc(permitRetry, func() { c.send([]job{j}) })
 }
 
-// again keeps the planned room of a pod and sends for it, until it has used its
-// slot or lost it. The cycle in which the pod was planned anew ends as a failed
-// one: the framework then drops the pod's nomination and puts it into the queue,
-// and only after that can either be undone.
+// again sends for a pod until it has used its slot or lost it. The cycle in
+// which the pod was planned anew ends as a failed one, and only after that can
+// the pod be sent for.
 func (c *courier) again(pod *v1.Pod, after time.Duration) {
 	time.AfterFunc(after, func() {
-		node := c.gangs.Slot(pod.UID)
-		if node == "" || after > againLast {
-			return
-		}
-		nominate(c.handle, pod, node)
-		if c.gangs.Slot(pod.UID) != node { // the plan was given up in between
-			c.handle.DeleteNominatedPodIfExists(pod)
+		if c.gangs.Slot(pod.UID) == "" || after > againLast {
 			return
 		}
 		c.send([]job{{action: gang.Action{Kind: gang.Activate, UID: string(pod.UID)}, pod: pod}})
@@ -242,14 +236,4 @@ func (c *courier) leading() func(who func(*v1.Pod) bool) {
 
 func (c *courier) tell(pod *v1.Pod, reason, why string) {
 	c.events.Event(pod, v1.EventTypeWarning, reason, why)
-}
-
-// nominate keeps the room on a node for a pod, in memory alone, from pods of the
-// same or a lower priority.
-func nominate(h fwk.Handle, pod *v1.Pod, node string) {
-	info, err := framework.NewPodInfo(pod)
-	if err != nil {
-		return // the pod could not have been planned
-	}
-	h.AddNominatedPod(klog.Background(), info, &fwk.NominatingInfo{NominatingMode: fwk.ModeOverride, NominatedNodeName: node})
 }

@@ -27,16 +27,18 @@ type Gangs struct {
 	leavers    []string           // UIDs of members to drop from pods after what is to be done about them is sent
 	schedulers []string           // the names of this process's profiles
 	deadline   time.Duration      // for which a gang may be bound in part
+	repairHold time.Duration      // for which the room of a lost member is kept
 	dryBind    func(ctx context.Context, pod *v1.Pod, node string) error
 
 	touched  func([]gang.Key) // is told of the gangs about which something changed; may be nil
 	courier  *courier
+	kept     *kept
 	waits    *waits
 	observer *observer
 }
 
 func newGangs(ctx context.Context, h fwk.Handle) *Gangs {
-	g := &Gangs{roster: gang.NewRoster(1), pods: map[string]*v1.Pod{}, waits: newWaits(), observer: newObserver()}
+	g := &Gangs{roster: gang.NewRoster(1), pods: map[string]*v1.Pod{}, kept: newKept(), waits: newWaits(), observer: newObserver()}
 	g.courier = newCourier(ctx, h, g)
 	go g.courier.run(ctx)
 	return g
@@ -49,6 +51,14 @@ func (g *Gangs) StartBy(deadline time.Duration, keep bool) {
 	defer g.mu.Unlock()
 	g.deadline = deadline
 	g.roster.SetKeep(keep)
+}
+
+// RepairWithin sets how long the room of a member that its gang lost is kept for
+// another; 0 for not at all. The profile that comes last decides.
+func (g *Gangs) RepairWithin(hold time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.repairHold = hold
 }
 
 // ProveWith sets how a binding is tried dry.
@@ -94,6 +104,9 @@ func (g *Gangs) do(f func(r *gang.Roster) []gang.Action) {
 		g.observer.see(key, status, exists, time.Now())
 		if !exists {
 			g.waits.end(key)
+		}
+		if status.State != gang.Repairing && g.kept.dropLost(key) {
+			todo = append(todo, gang.Action{Kind: gang.Freed})
 		}
 	}
 	jobs := make([]job, 0, len(todo))
@@ -199,18 +212,15 @@ func (g *Gangs) unlabelled(pod *v1.Pod) {
 }
 
 func (g *Gangs) lose(uid string) {
-	var pod *v1.Pod
+	g.kept.drop(uid)
 	g.do(func(r *gang.Roster) []gang.Action {
-		if pod = g.pods[uid]; pod != nil {
+		if g.pods[uid] != nil {
 			g.lost.add(uid)
 			g.leavers = append(g.leavers, uid)
 		}
 		g.waits.forget(types.UID(uid))
 		return r.Forget(uid)
 	})
-	if pod != nil {
-		g.courier.handle.DeleteNominatedPodIfExists(pod) // it may exist for long, with a finalizer
-	}
 }
 
 // fail records a pod that has failed, and exists.
@@ -351,7 +361,7 @@ func (g *Gangs) Commit(key gang.Key, by *v1.Pod, pods []*v1.Pod, slots gang.Plac
 	// gives up the room.
 	for _, pod := range pods {
 		if node := slots[string(pod.UID)]; node != "" && pod.UID != by.UID {
-			nominate(g.courier.handle, pod, node)
+			g.kept.keep(key, pod, node)
 		}
 	}
 	g.do(func(r *gang.Roster) (todo []gang.Action) {
@@ -361,7 +371,7 @@ func (g *Gangs) Commit(key gang.Key, by *v1.Pod, pods []*v1.Pod, slots gang.Plac
 	if len(kept) < len(slots) {
 		for _, pod := range pods {
 			if kept[string(pod.UID)] == "" {
-				g.courier.handle.DeleteNominatedPodIfExists(pod)
+				g.kept.drop(string(pod.UID))
 			}
 		}
 	}
@@ -375,7 +385,15 @@ func (g *Gangs) Fail(key gang.Key, by *v1.Pod, why string) {
 
 // Reserve records that the pod has a node in the scheduler's memory.
 func (g *Gangs) Reserve(uid types.UID, node string) {
-	g.do(func(r *gang.Roster) []gang.Action { r.Reserve(string(uid), node); return nil })
+	g.do(func(r *gang.Roster) []gang.Action {
+		r.Reserve(string(uid), node)
+		if pod := g.pods[string(uid)]; pod != nil {
+			key, _, _ := MemberOf(pod)
+			g.kept.take(key, node)
+		}
+		return nil
+	})
+	g.kept.drop(string(uid))
 }
 
 // Permit decides whether the pod waits for its gang, and releases those who
@@ -451,8 +469,19 @@ func (g *Gangs) leaving(uid types.UID) bool {
 }
 
 // Again has a pod that was planned anew in its own cycle tried again as soon as
-// the queue has it back.
-func (g *Gangs) Again(pod *v1.Pod) { g.courier.again(pod, againFirst) }
+// the queue has it back, and keeps its room until then.
+func (g *Gangs) Again(key gang.Key, pod *v1.Pod) {
+	node := g.Slot(pod.UID)
+	if node == "" {
+		return
+	}
+	g.kept.keep(key, pod, node)
+	if g.Slot(pod.UID) != node { // the plan was given up in between
+		g.kept.drop(string(pod.UID))
+		return
+	}
+	g.courier.again(pod, againFirst)
+}
 
 // podHandler feeds the roster from the scheduler's own pod informer.
 func (g *Gangs) podHandler() cache.ResourceEventHandler {

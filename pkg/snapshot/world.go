@@ -280,6 +280,8 @@ func reasonOf(s *fwk.Status) reason.Reason {
 		return reason.Reason{Code: reason.Spread}
 	case "VolumeBinding", "VolumeZone", "VolumeRestrictions", "NodeVolumeLimits":
 		return reason.Reason{Code: reason.Volume}
+	case PermitPlugin:
+		return reason.Reason{Code: reason.Kept}
 	case "DynamicResources":
 		return reason.Reason{Code: reason.Claim}
 	}

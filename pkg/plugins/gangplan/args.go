@@ -16,6 +16,10 @@ type Args struct {
 	// controller makes new ones and nothing is held for half a gang; Keep leaves
 	// them as they are.
 	OnBindFailure string `json:"onBindFailure"`
+	// RepairHoldSeconds is how long the room of a member that a running gang lost
+	// is kept for the one that takes its place, from pods of the same or a lower
+	// priority. 0 keeps nothing. 0 to 3600.
+	RepairHoldSeconds int `json:"repairHoldSeconds"`
 }
 
 // What OnBindFailure may be.
@@ -26,7 +30,7 @@ const (
 
 // DefaultArgs returns the defaults.
 func DefaultArgs() Args {
-	return Args{PermitTimeoutSeconds: 60, BindDeadlineSeconds: 30, OnBindFailure: Rollback}
+	return Args{PermitTimeoutSeconds: 60, BindDeadlineSeconds: 30, OnBindFailure: Rollback, RepairHoldSeconds: 30}
 }
 
 // Kind returns the kind that the arguments may state.
@@ -43,6 +47,9 @@ func (a Args) Validate() field.ErrorList {
 	}
 	if a.OnBindFailure != Rollback && a.OnBindFailure != Keep {
 		errs = append(errs, field.NotSupported(field.NewPath("onBindFailure"), a.OnBindFailure, []string{Rollback, Keep}))
+	}
+	if a.RepairHoldSeconds < 0 || a.RepairHoldSeconds > 3600 {
+		errs = append(errs, field.Invalid(field.NewPath("repairHoldSeconds"), a.RepairHoldSeconds, "must be between 0 and 3600"))
 	}
 	return errs
 }

@@ -9,9 +9,12 @@ import (
 )
 
 // Filter implements fwk.FilterPlugin.
-func (pl *GangPlan) Filter(_ context.Context, state fwk.CycleState, _ *v1.Pod, node fwk.NodeInfo) *fwk.Status {
+func (pl *GangPlan) Filter(_ context.Context, state fwk.CycleState, pod *v1.Pod, node fwk.NodeInfo) *fwk.Status {
 	if s := seatOf(state); s != nil && s.node != "" && s.node != node.Node().Name {
 		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "the gang's plan has another node for this member")
+	}
+	if !pl.gangs.Spares(pod, node) {
+		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "room is kept for members of a gang")
 	}
 	return nil
 }
@@ -43,6 +46,6 @@ func (pl *GangPlan) PostFilter(ctx context.Context, state fwk.CycleState, pod *v
 	if _, status := pl.plan(ctx, pod, turn, pods, nodes); !status.IsSuccess() {
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, status.Message())
 	}
-	pl.gangs.Again(pod)
+	pl.gangs.Again(turn.Gang, pod)
 	return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "the planned node refused this member; the gang was planned anew")
 }

@@ -41,6 +41,7 @@ func New(args Args, h fwk.Handle, shared *snapshot.Shared) (*GangPlan, error) {
 		return nil, fmt.Errorf("the handle is a %T, which cannot run the profile's filters for another pod", h)
 	}
 	shared.Gangs.StartBy(time.Duration(args.BindDeadlineSeconds)*time.Second, args.OnBindFailure == Keep)
+	shared.Gangs.RepairWithin(time.Duration(args.RepairHoldSeconds) * time.Second)
 	return &GangPlan{
 		fw:     fw,
 		gangs:  shared.Gangs,

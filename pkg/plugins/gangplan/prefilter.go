@@ -16,13 +16,13 @@ import (
 // PreFilter implements fwk.PreFilterPlugin.
 func (pl *GangPlan) PreFilter(ctx context.Context, state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
 	if snapshot.InTrial(state) {
-		return nil, fwk.NewStatus(fwk.Skip)
+		return nil, pl.unlessKept()
 	}
 	turn, pods := pl.gangs.Take(pod)
 	s := &seat{node: turn.Node}
 	switch turn.Kind {
 	case gang.Alone:
-		return nil, fwk.NewStatus(fwk.Skip)
+		return nil, pl.unlessKept()
 	case gang.Wait:
 		state.Write(Name, s)
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, turn.Why)
@@ -41,6 +41,21 @@ func (pl *GangPlan) PreFilter(ctx context.Context, state fwk.CycleState, pod *v1
 	return &fwk.PreFilterResult{NodeNames: sets.New(s.node)}, nil
 }
 
+// unlessKept has Filter left out when room is kept for nobody.
+func (pl *GangPlan) unlessKept() *fwk.Status {
+	if pl.gangs.KeepsNothing() {
+		return fwk.NewStatus(fwk.Skip)
+	}
+	return nil
+}
+
+// keptOn returns the pods for which room is kept on a node from the pod.
+func (pl *GangPlan) keptOn(pod *v1.Pod) func(fwk.NodeInfo) []fwk.PodInfo {
+	return func(node fwk.NodeInfo) []fwk.PodInfo {
+		return append(pl.gangs.KeptOn(pod, node), pl.fw.NominatedPodsForNode(node.Node().Name)...)
+	}
+}
+
 // PreFilterExtensions implements fwk.PreFilterPlugin.
 func (pl *GangPlan) PreFilterExtensions() fwk.PreFilterExtensions { return nil }
 
@@ -56,7 +71,7 @@ func (pl *GangPlan) plan(ctx context.Context, by *v1.Pod, turn gang.Turn, pods [
 		return nil, fwk.AsStatus(err)
 	}
 	if slots == nil {
-		attempt.Refused(verdict, nodes, pl.fw.NominatedPodsForNode)
+		attempt.Refused(verdict, nodes, pl.keptOn(by))
 		text := explain.NoFit(verdict)
 		pl.gangs.Fail(turn.Gang, by, text)
 		logger.V(2).Info("No place for the whole gang", "gang", turn.Gang, "cause", attempt.Cause(), "verdict", text)
