@@ -55,9 +55,14 @@ type server struct {
 	gate         chan struct{} // if set, a binding waits for it
 }
 
+// silence, as a code, is no answer: over HTTP/2 that resets the stream.
+const silence = 0
+
 func newServer(t *testing.T, codes ...int) *server {
 	s := &server{codes: codes}
-	s.Server = httptest.NewServer(http.HandlerFunc(s.answer))
+	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(s.answer))
+	s.EnableHTTP2 = true
+	s.StartTLS()
 	t.Cleanup(s.Close)
 	return s
 }
@@ -85,6 +90,9 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 	if n := len(s.bindings); n <= len(s.codes) {
 		code = s.codes[n-1]
 	}
+	if code == silence {
+		panic(http.ErrAbortHandler)
+	}
 	reason := map[int]metav1.StatusReason{http.StatusConflict: metav1.StatusReasonConflict, http.StatusForbidden: metav1.StatusReasonForbidden}[code]
 	status := metav1.StatusSuccess
 	if code >= 400 {
@@ -96,7 +104,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) plugin(t *testing.T, args Args, k knows) *GangBind {
 	t.Helper()
-	pl, err := New(args, &rest.Config{Host: s.URL}, k, k)
+	pl, err := New(args, &rest.Config{Host: s.URL, TLSClientConfig: rest.TLSClientConfig{Insecure: true}}, k, k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +128,8 @@ func TestBind(t *testing.T) {
 		"a refusal is final":                               {[]int{403}, nil, 1, false, true},
 		"a refusal after a fault is final too":             {[]int{500, 422}, nil, 2, false, true},
 		"a pod that is bound already is nobody's success":  {[]int{409}, elsewhere, 1, false, false},
-		"an attempt whose answer was lost had succeeded":   {[]int{500, 409}, there, 2, true, false},
+		"tried again if there is no answer":                {[]int{silence, silence}, nil, 3, true, false},
+		"an attempt whose answer was lost had succeeded":   {[]int{silence, 409}, there, 2, true, false},
 		"after a lost answer the pod turned out elsewhere": {[]int{500, 409}, elsewhere, 2, false, false},
 	}
 	for name, tc := range tests {
