@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -71,14 +72,18 @@ func (s *Sandbox) MusterKubeconfig(ctx context.Context) (string, error) {
 	return s.writeKubeconfig(musterServiceAccount, token.Status.Token)
 }
 
-// upstreamKubeconfig returns the path of a kubeconfig for kube-scheduler's usual user.
-func (s *Sandbox) upstreamKubeconfig() (string, error) {
+// UpstreamKubeconfig returns the path of a kubeconfig for kube-scheduler's usual user.
+func (s *Sandbox) UpstreamKubeconfig(context.Context) (string, error) {
 	return s.writeKubeconfig("kube-scheduler", s.tokens[controlplane.UserScheduler])
 }
 
 func (s *Sandbox) writeKubeconfig(user, token string) (string, error) {
 	path := filepath.Join(s.dataDir(), user+".kubeconfig")
-	return path, clientcmd.WriteToFile(*kubeconfig.New(s.endpoint.URL, s.endpoint.CA, user, token), path)
+	fresh := path + "-" + rand.Text()
+	if err := clientcmd.WriteToFile(*kubeconfig.New(s.endpoint.URL, s.endpoint.CA, user, token), fresh); err != nil {
+		return "", err
+	}
+	return path, os.Rename(fresh, path) // another scheduler may be reading it
 }
 
 // withKubeconfig gives a scheduler configuration among the arguments a clientConnection to this sandbox: kube-scheduler

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -38,19 +39,20 @@ type Scheduler struct {
 }
 
 // StartScheduler runs a scheduler and waits until it is ready. The arguments are added to its command line; those for
-// Muster and kube-scheduler are the same. A file given with --config needs no clientConnection.
+// Muster and kube-scheduler are the same. A file given with --config needs no clientConnection. With --kubeconfig=PATH
+// the scheduler is whom that file says, and talks to whom it says.
 func (s *Sandbox) StartScheduler(ctx context.Context, which Which, args ...string) (*Scheduler, error) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, schedulerTimeout)
 	defer cancel()
 
-	var role, kubeconfig string
+	var role string
 	var own []string
-	var err error
+	identity := s.UpstreamKubeconfig
 	switch which {
 	case Muster:
 		role, own = roleMuster, []string{"--leader-elect=true"}
-		kubeconfig, err = s.MusterKubeconfig(ctx)
+		identity = s.MusterKubeconfig
 	case Native:
 		if !s.options.GenericWorkload {
 			return nil, fmt.Errorf("the scheduler %s needs a sandbox with the option GenericWorkload", which)
@@ -59,9 +61,12 @@ func (s *Sandbox) StartScheduler(ctx context.Context, which Which, args ...strin
 		fallthrough
 	case Default:
 		role, own = roleUpstream, append(own, "--leader-elect=false")
-		kubeconfig, err = s.upstreamKubeconfig()
 	default:
 		return nil, fmt.Errorf("unknown scheduler %q: use %s, %s or %s", which, Muster, Default, Native)
+	}
+	kubeconfig, err := valueOf(args, "--kubeconfig"), error(nil)
+	if kubeconfig == "" {
+		kubeconfig, err = identity(ctx)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("identity of the scheduler %s: %w", which, err)
@@ -89,6 +94,16 @@ func (s *Sandbox) StartScheduler(ctx context.Context, which Which, args ...strin
 	}
 	s.options.Progress("scheduler %s ready in %s", which, since(began))
 	return scheduler, nil
+}
+
+// valueOf returns the value of a flag that is written flag=value, or "".
+func valueOf(args []string, flag string) (value string) {
+	for _, arg := range args {
+		if v, ok := strings.CutPrefix(arg, flag+"="); ok {
+			value = v
+		}
+	}
+	return value
 }
 
 // waitReady waits until the scheduler passes its own checks; if it does not, it is gone afterwards.
