@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,6 +31,7 @@ type cluster struct {
 	client    kubernetes.Interface
 	podGroups podgroupclient.Interface
 	ns        string
+	scheduler string // whose its pods are
 	history   *history
 }
 
@@ -45,7 +47,7 @@ func newCluster(t *testing.T, config *rest.Config, cpus ...string) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{t: t, client: client, podGroups: podGroups}
+	c := &cluster{t: t, client: client, podGroups: podGroups, scheduler: "muster"}
 	ns, err := client.CoreV1().Namespaces().Create(t.Context(), &v1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -55,22 +57,25 @@ func newCluster(t *testing.T, config *rest.Config, cpus ...string) *cluster {
 		c.addNode(fmt.Sprintf("%s-%d", c.ns, i), cpu)
 	}
 	c.history = watchPods(t, client, c.ns)
-	t.Cleanup(func() { c.remove(cpus) })
+	t.Cleanup(c.remove)
 	return c
 }
 
 // remove runs after the test's context has ended.
-func (c *cluster) remove(cpus []string) {
+func (c *cluster) remove() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	for i := range cpus {
-		if err := c.client.CoreV1().Nodes().Delete(ctx, fmt.Sprintf("%s-%d", c.ns, i), metav1.DeleteOptions{}); err != nil {
+	zero, dependents := int64(0), metav1.DeletePropagationBackground
+	now, all := metav1.DeleteOptions{GracePeriodSeconds: &zero, PropagationPolicy: &dependents}, metav1.ListOptions{}
+	for _, err := range []error{
+		c.client.AppsV1().ReplicaSets(c.ns).DeleteCollection(ctx, now, all), // before the pods, or they would come back
+		c.client.BatchV1().Jobs(c.ns).DeleteCollection(ctx, now, all),
+		c.client.CoreV1().Nodes().DeleteCollection(ctx, now, metav1.ListOptions{LabelSelector: "test=" + c.ns}),
+		c.client.CoreV1().Pods(c.ns).DeleteCollection(ctx, now, all),
+	} {
+		if err != nil {
 			c.t.Error(err)
 		}
-	}
-	zero := int64(0)
-	if err := c.client.CoreV1().Pods(c.ns).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &zero}, metav1.ListOptions{}); err != nil {
-		c.t.Error(err)
 	}
 }
 
@@ -95,9 +100,12 @@ func (c *cluster) pod(name, cpu string) *v1.Pod {
 	return &v1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: c.ns},
 		Spec: v1.PodSpec{
-			SchedulerName:                 "muster",
-			NodeSelector:                  map[string]string{"test": c.ns},
-			Tolerations:                   []v1.Toleration{{Key: v1.TaintNodeNotReady, Operator: v1.TolerationOpExists}},
+			SchedulerName: c.scheduler,
+			NodeSelector:  map[string]string{"test": c.ns},
+			Tolerations: []v1.Toleration{
+				{Key: v1.TaintNodeNotReady, Operator: v1.TolerationOpExists},
+				{Key: v1.TaintNodeUnreachable, Operator: v1.TolerationOpExists}, // the controller manager misses its kubelet
+			},
 			TerminationGracePeriodSeconds: &zero,
 			Containers: []v1.Container{{
 				Name: "main", Image: "registry.example/app:v1",
@@ -123,6 +131,25 @@ func (c *cluster) members(gangName string, n int, minMember, cpu string) []*v1.P
 	return pods
 }
 
+// replicas has the controller manager keep n members, whose names begin with
+// the gang's: a member that is deleted comes back as another pod.
+func (c *cluster) replicas(gangName string, n int, minMember, cpu string) {
+	c.t.Helper()
+	template := c.member(gangName, 0, minMember, cpu)
+	count := int32(n)
+	_, err := c.client.AppsV1().ReplicaSets(c.ns).Create(c.t.Context(), &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{Name: gangName},
+		Spec: appsv1.ReplicaSetSpec{
+			Replicas: &count,
+			Selector: &metav1.LabelSelector{MatchLabels: template.Labels},
+			Template: v1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: template.Labels, Annotations: template.Annotations}, Spec: template.Spec},
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
 func (c *cluster) create(pods ...*v1.Pod) {
 	c.t.Helper()
 	for _, p := range pods {
@@ -138,6 +165,38 @@ func (c *cluster) remove1(name string) {
 	if err := c.client.CoreV1().Pods(c.ns).Delete(c.t.Context(), name, metav1.DeleteOptions{GracePeriodSeconds: &zero}); err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+// fail gives a pod the status that a kubelet gives to one that it rejects.
+func (c *cluster) fail(name, reason string) {
+	c.t.Helper()
+	patch := fmt.Sprintf(`{"status":{"phase":"Failed","reason":%q}}`, reason)
+	if _, err := c.client.CoreV1().Pods(c.ns).Patch(c.t.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{}, "status"); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *cluster) deleteNode(name string) {
+	c.t.Helper()
+	if err := c.client.CoreV1().Nodes().Delete(c.t.Context(), name, metav1.DeleteOptions{}); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// waitCondition waits for a condition of a pod and returns what it says.
+func (c *cluster) waitCondition(name string, kind v1.PodConditionType, status v1.ConditionStatus) (message string) {
+	c.t.Helper()
+	c.wait(fmt.Sprintf("pod %s to say %s=%s", name, kind, status), func() (bool, string) {
+		conditions := c.get(name).Status.Conditions
+		for _, condition := range conditions {
+			if condition.Type == kind && condition.Status == status {
+				message = condition.Message
+				return true, ""
+			}
+		}
+		return false, fmt.Sprint(conditions)
+	})
+	return message
 }
 
 func (c *cluster) get(name string) *v1.Pod {
@@ -158,18 +217,35 @@ func (c *cluster) bound(prefix string) []string {
 	}
 	var names []string
 	for _, p := range list.Items {
-		if strings.HasPrefix(p.Name, prefix) && p.Spec.NodeName != "" {
+		if strings.HasPrefix(p.Name, prefix) && holds(&p) {
 			names = append(names, p.Name)
 		}
 	}
 	return names
 }
 
+// byNode returns how many pods with this prefix each node has.
+func (c *cluster) byNode(prefix string) map[string]int {
+	c.t.Helper()
+	list, err := c.client.CoreV1().Pods(c.ns).List(c.t.Context(), metav1.ListOptions{})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	on := map[string]int{}
+	for _, p := range list.Items {
+		if strings.HasPrefix(p.Name, prefix) && holds(&p) {
+			on[p.Spec.NodeName]++
+		}
+	}
+	return on
+}
+
+// waitBound waits until n pods with this prefix have a node, and the history says so.
 func (c *cluster) waitBound(prefix string, n int) {
 	c.t.Helper()
 	c.wait(fmt.Sprintf("%d pods %s* to have a node", n, prefix), func() (bool, string) {
 		got := c.bound(prefix)
-		return len(got) == n, fmt.Sprint(got)
+		return len(got) == n && c.history.now(prefix) == n, fmt.Sprint(got)
 	})
 }
 
@@ -218,6 +294,19 @@ func (c *cluster) wait(what string, condition func() (ok bool, seen string)) {
 	if err != nil {
 		c.t.Fatalf("waiting for %s: %v; last seen: %s", what, err, seen)
 	}
+}
+
+// stays watches for a time that the condition holds; seen is what it looked like last.
+func (c *cluster) stays(what string, d time.Duration, condition func() (ok bool, seen string)) {
+	c.t.Helper()
+	end := time.Now().Add(d)
+	c.wait(what+" to stay so", func() (bool, string) {
+		ok, seen := condition()
+		if !ok {
+			c.t.Fatalf("%s did not stay so: %s", what, seen)
+		}
+		return time.Now().After(end), seen
+	})
 }
 
 // label gives a node its own name as the value of a label.

@@ -5,6 +5,7 @@ package integration
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"sync"
@@ -18,11 +19,18 @@ import (
 
 func TestMain(m *testing.M) {
 	sandbox.Main(sandbox.Programs{Muster: scheduler.NewCommand})
+	// Parallel tests here wait for other processes and for timeouts, more than
+	// they work: they may be more than there are cores.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	ignore := goleak.IgnoreCurrent()
 	code := m.Run()
-	if err := shared.stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
+	for _, p := range []*plane{&shared, &faulty} {
+		if err := p.stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
 	}
 	if err := goleak.Find(ignore); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -33,9 +41,16 @@ func TestMain(m *testing.M) {
 
 // shared is the control plane, with Muster and the default scheduler, that tests
 // share unless they need one of their own. Each test makes its own nodes.
-var shared plane
+var shared = plane{schedulers: []sandbox.Which{sandbox.Muster, sandbox.Default}}
+
+// faulty is the one for tests that bring a scheduler of their own; it serves
+// kube-scheduler's own gangs too.
+var faulty = plane{options: sandbox.Options{GenericWorkload: true}}
 
 type plane struct {
+	options    sandbox.Options
+	schedulers []sandbox.Which
+
 	once    sync.Once
 	err     error
 	sandbox *sandbox.Sandbox
@@ -48,13 +63,18 @@ func (p *plane) start(t *testing.T) *plane {
 	p.once.Do(func() {
 		var ctx context.Context
 		ctx, p.cancel = context.WithCancel(context.Background())
-		if p.sandbox, p.err = sandbox.Start(ctx, sandbox.Options{}); p.err != nil {
+		if p.sandbox, p.err = sandbox.Start(ctx, p.options); p.err != nil {
 			return
 		}
-		if p.muster, p.err = p.sandbox.StartScheduler(ctx, sandbox.Muster); p.err != nil {
-			return
+		for _, which := range p.schedulers {
+			var s *sandbox.Scheduler
+			if s, p.err = p.sandbox.StartScheduler(ctx, which); p.err != nil {
+				return
+			}
+			if which == sandbox.Muster {
+				p.muster = s
+			}
 		}
-		_, p.err = p.sandbox.StartScheduler(ctx, sandbox.Default)
 	})
 	if p.err != nil {
 		t.Fatal(p.err)

@@ -1,0 +1,129 @@
+package integration
+
+import (
+	"fmt"
+	"testing"
+)
+
+// killed is the size of the gang that the scheduler dies on.
+const killed = 64
+
+// TestGangIsWholeAfterTheSchedulerWasKilled kills the scheduler when it has bound
+// n of 64 members, and starts another, which completes the gang.
+func TestGangIsWholeAfterTheSchedulerWasKilled(t *testing.T) {
+	t.Parallel()
+	x := newTrial(t, "muster-killed")
+	for _, n := range []int{0, 1, 31, 63, 64} {
+		t.Run(fmt.Sprintf("after %d bindings", n), func(t *testing.T) {
+			c := x.cluster(t, "32", "32")
+			g := x.gated(c, n)
+			c.replicas("gang", killed, fmt.Sprint(killed), "1")
+			x.waitHeld(c, g, n, killed)
+			x.kill(t)
+			if got := len(c.bound("gang")); got != n {
+				t.Fatalf("%d members are bound at the kill, want %d: the scenario shows nothing", got, n)
+			}
+			x.proxy.deal(c.ns, nil)
+			x.start(t)
+			c.waitBound("gang", killed)
+			x.check(c, "gang", killed)
+			x.figures(c, "gang", killed)
+		})
+	}
+}
+
+// TestRestartInEveryState kills the scheduler while gangs are in every state of
+// their lives. What each waits for happens while no scheduler runs, or when the
+// next one does; either way the gang goes on.
+func TestRestartInEveryState(t *testing.T) {
+	t.Parallel()
+	x := newTrial(t, "muster-restarted")
+	fill := func(c *cluster) {
+		c.create(c.pod("tenant", "1"))
+		c.waitBound("tenant", 1)
+	}
+	states := map[string]struct {
+		before func(c *cluster)
+		after  func(c *cluster)
+		want   int
+	}{
+		"gathering": {
+			func(c *cluster) {
+				c.create(c.members("gang", 3, "4", "1")...)
+				c.waitEvent("gang", "WaitingForGang", "3 of 4 members exist")
+			},
+			func(c *cluster) { c.create(c.member("gang", 3, "4", "1")) },
+			4,
+		},
+		"waiting for room": {
+			func(c *cluster) {
+				fill(c)
+				c.create(c.members("gang", 4, "4", "1")...)
+				c.waitEvent("gang", "FailedScheduling", "3 of 4 members fit")
+			},
+			func(c *cluster) { c.remove1("tenant") },
+			4,
+		},
+		"planned and not bound": {
+			func(c *cluster) {
+				g := x.gated(c, 0)
+				c.create(c.members("gang", 4, "4", "1")...)
+				x.waitHeld(c, g, 0, 4)
+			},
+			func(c *cluster) { x.proxy.deal(c.ns, nil) },
+			4,
+		},
+		"bound in part": {
+			func(c *cluster) {
+				g := x.gated(c, 2)
+				c.create(c.members("gang", 4, "4", "1")...)
+				x.waitHeld(c, g, 2, 4)
+			},
+			func(c *cluster) { x.proxy.deal(c.ns, nil) },
+			4,
+		},
+		"running, and growing": {
+			func(c *cluster) {
+				c.create(c.members("gang", 3, "3", "1")...)
+				c.waitBound("gang", 3)
+			},
+			func(c *cluster) { c.create(c.member("gang", 3, "3", "1")) },
+			4,
+		},
+		"running, and one member short": {
+			func(c *cluster) {
+				c.create(c.members("gang", 4, "4", "1")...)
+				c.waitBound("gang", 4)
+				c.remove1("gang-2")
+			},
+			func(c *cluster) { c.create(c.member("gang", 4, "4", "1")) },
+			4,
+		},
+	}
+	for _, down := range []bool{true, false} {
+		clusters := map[string]*cluster{}
+		for name, s := range states {
+			clusters[name] = x.cluster(t, "4")
+			s.before(clusters[name])
+		}
+		x.kill(t)
+		goOn := func() {
+			for name, s := range states {
+				s.after(clusters[name])
+			}
+		}
+		if down {
+			goOn()
+			x.start(t)
+		} else {
+			x.start(t)
+			goOn()
+		}
+		for name, s := range states {
+			t.Logf("%s; it goes on without a scheduler: %v", name, down)
+			c := clusters[name]
+			c.waitBound("gang", s.want)
+			x.check(c, "gang", s.want)
+		}
+	}
+}
