@@ -135,13 +135,19 @@ func (c *cluster) members(gangName string, n int, minMember, cpu string) []*v1.P
 // the gang's: a member that is deleted comes back as another pod.
 func (c *cluster) replicas(gangName string, n int, minMember, cpu string) {
 	c.t.Helper()
-	template := c.member(gangName, 0, minMember, cpu)
+	c.replicasOf(gangName, n, c.member(gangName, 0, minMember, cpu))
+}
+
+// replicasOf does the same with a member of the caller's as the template.
+func (c *cluster) replicasOf(gangName string, n int, template *v1.Pod) {
+	c.t.Helper()
+	template.Labels["replica-of"] = gangName
 	count := int32(n)
 	_, err := c.client.AppsV1().ReplicaSets(c.ns).Create(c.t.Context(), &appsv1.ReplicaSet{
 		ObjectMeta: metav1.ObjectMeta{Name: gangName},
 		Spec: appsv1.ReplicaSetSpec{
 			Replicas: &count,
-			Selector: &metav1.LabelSelector{MatchLabels: template.Labels},
+			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"replica-of": gangName}},
 			Template: v1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: template.Labels, Annotations: template.Annotations}, Spec: template.Spec},
 		},
 	}, metav1.CreateOptions{})
@@ -183,20 +189,23 @@ func (c *cluster) deleteNode(name string) {
 	}
 }
 
-// waitCondition waits for a condition of a pod and returns what it says.
-func (c *cluster) waitCondition(name string, kind v1.PodConditionType, status v1.ConditionStatus) (message string) {
+func (c *cluster) waitCondition(name string, kind v1.PodConditionType, status v1.ConditionStatus) {
 	c.t.Helper()
 	c.wait(fmt.Sprintf("pod %s to say %s=%s", name, kind, status), func() (bool, string) {
-		conditions := c.get(name).Status.Conditions
-		for _, condition := range conditions {
-			if condition.Type == kind && condition.Status == status {
-				message = condition.Message
-				return true, ""
-			}
-		}
-		return false, fmt.Sprint(conditions)
+		p := c.get(name)
+		condition := conditionOf(p, kind)
+		return condition != nil && condition.Status == status, fmt.Sprint(p.Status.Conditions)
 	})
-	return message
+}
+
+// conditionOf returns a condition of a pod, or nil.
+func conditionOf(p *v1.Pod, kind v1.PodConditionType) *v1.PodCondition {
+	for i := range p.Status.Conditions {
+		if p.Status.Conditions[i].Type == kind {
+			return &p.Status.Conditions[i]
+		}
+	}
+	return nil
 }
 
 func (c *cluster) get(name string) *v1.Pod {

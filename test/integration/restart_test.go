@@ -42,12 +42,15 @@ func TestRestartInEveryState(t *testing.T) {
 		c.create(c.pod("tenant", "1"))
 		c.waitBound("tenant", 1)
 	}
-	states := map[string]struct {
+	type state struct {
+		name   string
 		before func(c *cluster)
 		after  func(c *cluster)
 		want   int
-	}{
-		"gathering": {
+	}
+	states := []state{
+		{
+			"gathering",
 			func(c *cluster) {
 				c.create(c.members("gang", 3, "4", "1")...)
 				c.waitEvent("gang", "WaitingForGang", "3 of 4 members exist")
@@ -55,7 +58,8 @@ func TestRestartInEveryState(t *testing.T) {
 			func(c *cluster) { c.create(c.member("gang", 3, "4", "1")) },
 			4,
 		},
-		"waiting for room": {
+		{
+			"waiting for room",
 			func(c *cluster) {
 				fill(c)
 				c.create(c.members("gang", 4, "4", "1")...)
@@ -64,25 +68,8 @@ func TestRestartInEveryState(t *testing.T) {
 			func(c *cluster) { c.remove1("tenant") },
 			4,
 		},
-		"planned and not bound": {
-			func(c *cluster) {
-				g := x.gated(c, 0)
-				c.create(c.members("gang", 4, "4", "1")...)
-				x.waitHeld(c, g, 0, 4)
-			},
-			func(c *cluster) { x.proxy.deal(c.ns, nil) },
-			4,
-		},
-		"bound in part": {
-			func(c *cluster) {
-				g := x.gated(c, 2)
-				c.create(c.members("gang", 4, "4", "1")...)
-				x.waitHeld(c, g, 2, 4)
-			},
-			func(c *cluster) { x.proxy.deal(c.ns, nil) },
-			4,
-		},
-		"running, and growing": {
+		{
+			"running, and growing",
 			func(c *cluster) {
 				c.create(c.members("gang", 3, "3", "1")...)
 				c.waitBound("gang", 3)
@@ -90,7 +77,8 @@ func TestRestartInEveryState(t *testing.T) {
 			func(c *cluster) { c.create(c.member("gang", 3, "3", "1")) },
 			4,
 		},
-		"running, and one member short": {
+		{
+			"running, and one member short",
 			func(c *cluster) {
 				c.create(c.members("gang", 4, "4", "1")...)
 				c.waitBound("gang", 4)
@@ -99,17 +87,38 @@ func TestRestartInEveryState(t *testing.T) {
 			func(c *cluster) { c.create(c.member("gang", 4, "4", "1")) },
 			4,
 		},
+		// Last, so that the kill comes soon.
+		{
+			"planned and not bound",
+			func(c *cluster) {
+				g := x.gated(c, 0)
+				c.create(c.members("gang", 4, "4", "1")...)
+				x.waitHeld(c, g, 0, 4)
+			},
+			func(c *cluster) { x.proxy.deal(c.ns, nil) },
+			4,
+		},
+		{
+			"bound in part",
+			func(c *cluster) {
+				g := x.gated(c, 2)
+				c.create(c.members("gang", 4, "4", "1")...)
+				x.waitHeld(c, g, 2, 4)
+			},
+			func(c *cluster) { x.proxy.deal(c.ns, nil) },
+			4,
+		},
 	}
 	for _, down := range []bool{true, false} {
-		clusters := map[string]*cluster{}
-		for name, s := range states {
-			clusters[name] = x.cluster(t, "4")
-			s.before(clusters[name])
+		clusters := make([]*cluster, len(states))
+		for i, s := range states {
+			clusters[i] = x.cluster(t, "4")
+			s.before(clusters[i])
 		}
 		x.kill(t)
 		goOn := func() {
-			for name, s := range states {
-				s.after(clusters[name])
+			for i, s := range states {
+				s.after(clusters[i])
 			}
 		}
 		if down {
@@ -119,9 +128,9 @@ func TestRestartInEveryState(t *testing.T) {
 			x.start(t)
 			goOn()
 		}
-		for name, s := range states {
-			t.Logf("%s; it goes on without a scheduler: %v", name, down)
-			c := clusters[name]
+		for i, s := range states {
+			t.Logf("%s; it goes on without a scheduler: %v", s.name, down)
+			c := clusters[i]
 			c.waitBound("gang", s.want)
 			x.check(c, "gang", s.want)
 		}
