@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +21,7 @@ type history struct {
 	mu    sync.Mutex
 	moves []move
 	lies  []lie
-	ended []*v1.Pod // deleted pods, as they were last seen, in the order of their end
+	ended []*v1.Pod // pods that are being deleted or are gone, as they were last seen
 }
 
 type move struct {
@@ -65,8 +66,8 @@ func watchPods(t *testing.T, client kubernetes.Interface, ns string) *history {
 func (h *history) see(pod *v1.Pod, gone bool, bound map[types.UID]bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if gone {
-		h.ended = append(h.ended, pod)
+	if gone || pod.DeletionTimestamp != nil {
+		h.ended = append(slices.DeleteFunc(h.ended, func(old *v1.Pod) bool { return old.UID == pod.UID }), pod)
 	}
 	if now := holds(pod) && !gone; now != bound[pod.UID] {
 		bound[pod.UID] = now
@@ -152,7 +153,8 @@ func (h *history) told(prefix string) (lies []string) {
 	return lies
 }
 
-// deleted returns the pods with this prefix that are no more, as they were last.
+// deleted returns the pods with this prefix that are being deleted or are gone,
+// as they were last seen.
 func (h *history) deleted(prefix string) (pods []*v1.Pod) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -92,7 +92,7 @@ func TestRestartInEveryState(t *testing.T) {
 			"planned and not bound",
 			func(c *cluster) {
 				g := x.gated(c, 0)
-				c.create(c.members("gang", 4, "4", "1")...)
+				c.replicas("gang", 4, "4", "1")
 				x.waitHeld(c, g, 0, 4)
 			},
 			func(c *cluster) { x.proxy.deal(c.ns, nil) },
@@ -102,7 +102,7 @@ func TestRestartInEveryState(t *testing.T) {
 			"bound in part",
 			func(c *cluster) {
 				g := x.gated(c, 2)
-				c.create(c.members("gang", 4, "4", "1")...)
+				c.replicas("gang", 4, "4", "1")
 				x.waitHeld(c, g, 2, 4)
 			},
 			func(c *cluster) { x.proxy.deal(c.ns, nil) },
