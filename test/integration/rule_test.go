@@ -51,6 +51,20 @@ func loseAnswer(_ http.ResponseWriter, r *http.Request, _ binding, pass http.Han
 	panic(http.ErrAbortHandler)
 }
 
+// late hands the binding on only when it is due, whoever still waits for the answer.
+func late(due <-chan struct{}) rule {
+	return func(w http.ResponseWriter, r *http.Request, _ binding, pass http.Handler) {
+		patience := time.NewTimer(longest)
+		defer patience.Stop()
+		select {
+		case <-patience.C: // the test failed
+		case <-due:
+			pass.ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithoutCancel(r.Context())))
+		}
+		panic(http.ErrAbortHandler)
+	}
+}
+
 // when limits a rule to some bindings; the others are handed on.
 func (f rule) when(applies func(binding) bool) rule {
 	return func(w http.ResponseWriter, r *http.Request, b binding, pass http.Handler) {
