@@ -357,7 +357,11 @@ func (r *Roster) Unreserve(uid string) []Action {
 		g.rep = uid
 		why := fmt.Sprintf("pod %s of gang %s lost its node", m.Name, g.key)
 		g.verdict = why
-		return append(g.abandon(why), g.rest())
+		todo := g.abandon(why)
+		if !g.resting { // the bindings of a gang fail together: that is one time
+			todo = append(todo, g.rest())
+		}
+		return todo
 	}
 	if asked && g.leaving == 0 {
 		return r.reconsider(g)

@@ -226,7 +226,7 @@ func (w *world) calm() {
 	for range 4 * len(w.made) {
 		for _, key := range w.keys {
 			w.wake(key)
-			w.prove(key, "")
+			w.prove(key, nil)
 		}
 		for _, uid := range slices.Sorted(maps.Keys(w.rejects)) {
 			w.obey(uid)
@@ -258,10 +258,10 @@ func (w *world) wake(key Key) {
 	w.do(w.r.Wake(key, round))
 }
 
-func (w *world) prove(key Key, why string) {
+func (w *world) prove(key Key, refused map[string]string) {
 	round := w.proofs[key]
 	delete(w.proofs, key)
-	w.do(w.r.Proved(key, round, why))
+	w.do(w.r.Proved(key, round, refused))
 }
 
 func (w *world) expire(key Key) {
@@ -370,7 +370,13 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 			"eviction":        func(*rapid.T) { w.remove(pick(w.evicts)) },
 			"deadline passes": func(t *rapid.T) { w.expire(rapid.SampledFrom(w.keys).Draw(t, "gang")) },
 			"proof ends": func(t *rapid.T) {
-				w.prove(rapid.SampledFrom(w.keys).Draw(t, "gang"), rapid.SampledFrom([]string{"", "forbidden"}).Draw(t, "why"))
+				refused := map[string]string{}
+				for _, uid := range slices.Sorted(maps.Keys(w.permit)) {
+					if rapid.IntRange(0, 2).Draw(t, "refused") == 0 {
+						refused[uid] = "forbidden"
+					}
+				}
+				w.prove(rapid.SampledFrom(w.keys).Draw(t, "gang"), refused)
 			},
 			"permit times out":  func(*rapid.T) { w.lose(pick(w.permit), false) },
 			"rejection arrives": func(*rapid.T) { w.obey(pick(w.rejects)) },

@@ -21,7 +21,7 @@ import (
 //	group G min=N [uid=U] [created=N] | nogroup G | job O parallelism=N succeeded=N | gone NAME | failed NAME gang=G
 //	admit NAME | take NAME | commit G by=NAME slots=(pod:node,…) | fail G by=NAME
 //	retry NAME | reserve NAME [on=NODE] | permit NAME | unreserve NAME | wake G [round=N] | notice G | status G
-//	refuse NAME | expire G round=N | proved G round=N [why=W] | held G
+//	refuse NAME | expire G round=N | proved G round=N [refused=NAME] | held G
 func TestRosterStories(t *testing.T) {
 	datadriven.Walk(t, "testdata/roster", func(t *testing.T, path string) {
 		r := NewRoster(10)
@@ -89,7 +89,7 @@ func tellStory(t *testing.T, r *Roster, words []string) string {
 		todo, late := r.Expire(key, number("round"))
 		return fmt.Sprintf("late %v; %s", late, actions(todo))
 	case "proved":
-		return actions(r.Proved(key, number("round"), strings.ReplaceAll(opts["why"], "_", " ")))
+		return actions(r.Proved(key, number("round"), refused(opts["refused"])))
 	case "held":
 		return fmt.Sprint(r.Held(key))
 	case "status":
@@ -150,6 +150,13 @@ func spec(number func(string) int, opts map[string]string) Spec {
 		s.Topology = []Level{{key, true}}
 	}
 	return s
+}
+
+func refused(name string) map[string]string {
+	if name == "" {
+		return nil
+	}
+	return map[string]string{name: "403"}
 }
 
 func status(r *Roster, key Key) string {

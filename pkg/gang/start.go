@@ -90,7 +90,8 @@ func (r *Roster) Expire(key Key, round int) (todo []Action, late bool) {
 
 // interrupted tells a start that did not end from a gang that was whole before
 // this roster knew it, by what the API still shows: members without a node that
-// existed when the others were bound would have been bound with them.
+// existed when the others were bound would have been bound with them. The times
+// are whole seconds; a member of the very second counts as such.
 func (g *gang) interrupted(s Spec) bool {
 	if !g.adopted {
 		return true
@@ -111,24 +112,37 @@ func (g *gang) interrupted(s Spec) bool {
 }
 
 // Refuse records that the API server will not have a member bound, whoever asks
-// how often: why is its answer. A gang that starts is rolled back at once, and
-// has its bindings tried dry before the next start.
+// how often: why is its answer. A gang that cannot start without the member is
+// rolled back at once, and has its bindings tried dry before the next start.
 func (r *Roster) Refuse(uid, why string) []Action {
 	m := r.members[uid]
 	if m == nil || m.Phase != Binding || m.leaving {
 		return nil
 	}
 	g := r.gangs[m.key]
-	if g.whole {
-		return nil // Unreserve has it planned anew
+	s, fault := r.spec(g)
+	if fault != "" || g.whole || g.spares(s, m) {
+		return nil // Unreserve has the member tried again
 	}
 	g.prove = true
-	why = fmt.Sprintf("pod %s of gang %s cannot be bound: %s", m.Name, g.key, why)
+	why = g.refusal(m, why)
 	g.verdict = why
 	if r.keep {
 		return nil
 	}
 	return g.rollBack(why)
+}
+
+func (g *gang) refusal(m *member, why string) string {
+	return fmt.Sprintf("pod %s of gang %s cannot be bound: %s", m.Name, g.key, why)
+}
+
+// spares reports whether the gang is complete without m, which has a node.
+func (g *gang) spares(s Spec, m *member) bool {
+	t := m.tally()
+	g.tally(m.Role, t, -1)
+	defer g.tally(m.Role, t, +1)
+	return g.complete(s, secured)
 }
 
 // rollBack takes every node back that members of this start have, and has the
@@ -171,18 +185,27 @@ func (r *Roster) Held(key Key) Placement {
 	return held
 }
 
-// Proved tells how the dry bindings of a gang went: why is the refusal, empty if
-// there was none. Its members are bound, or give their nodes back.
-func (r *Roster) Proved(key Key, round int, why string) []Action {
+// Proved tells how the dry bindings of a gang went: who was refused, and the
+// answers. If the gang can do without them, it is bound without them; else its
+// members give their nodes back.
+func (r *Roster) Proved(key Key, round int, refused map[string]string) []Action {
 	g := r.gangs[key]
 	if g == nil || g.proofRound != round || round == 0 {
 		return nil
 	}
-	g.proofRound = 0
-	if why == "" {
-		g.proven = true
-		return r.settle(g)
+	g.proofRound, g.proven = 0, true
+	var todo []Action
+	why := ""
+	for _, m := range g.sorted() {
+		if text, ok := refused[m.UID]; ok && m.Phase == Reserved && !m.leaving {
+			why = g.refusal(m, text)
+			todo = append(todo, g.leave(m, why)...)
+		}
 	}
-	g.verdict = why
-	return append(g.abandon(why), g.rest())
+	s, fault := r.spec(g)
+	if why != "" && (fault != "" || !g.complete(s, secured)) {
+		g.verdict = why
+		return append(append(todo, g.abandon(why)...), g.rest())
+	}
+	return append(todo, r.settle(g)...)
 }

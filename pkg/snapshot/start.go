@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -48,27 +47,23 @@ func (c *courier) deadline(key gang.Key, round int) {
 
 // prove tries the bindings of a gang's reserved members dry.
 func (c *courier) prove(ctx context.Context, key gang.Key, round int) {
-	ctx, cancel := context.WithTimeoutCause(ctx, proofTimeout, fmt.Errorf("the bindings were not tried within %s", proofTimeout))
+	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
 	defer cancel()
 	pods, nodes := c.gangs.held(key)
+	var mu sync.Mutex
+	refused := map[string]string{}
 	var wg sync.WaitGroup
-	var once sync.Once
-	why := ""
 	for i, pod := range pods {
 		wg.Go(func() {
-			if err := c.gangs.dryBind(ctx, pod, nodes[i]); err != nil && ctx.Err() == nil {
-				once.Do(func() {
-					why = fmt.Sprintf("pod %s of gang %s cannot be bound: %s", pod.Name, key, err)
-					cancel()
-				})
+			if err := c.gangs.dryBind(ctx, pod, nodes[i]); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				refused[string(pod.UID)] = err.Error()
 			}
 		})
 	}
 	wg.Wait()
-	if why == "" && ctx.Err() != nil {
-		why = context.Cause(ctx).Error()
-	}
-	c.gangs.do(func(r *gang.Roster) []gang.Action { return r.Proved(key, round, why) })
+	c.gangs.do(func(r *gang.Roster) []gang.Action { return r.Proved(key, round, refused) })
 }
 
 // evict deletes a member whose gang is rolled back, until it is gone.

@@ -305,6 +305,22 @@ func (c *cluster) wait(what string, condition func() (ok bool, seen string)) {
 	}
 }
 
+// waitNextSecond waits until the second in which the pods with this prefix were
+// bound is over.
+func (c *cluster) waitNextSecond(prefix string) {
+	c.t.Helper()
+	c.wait("the second of the bindings to be over", func() (bool, string) {
+		for _, name := range c.bound(prefix) {
+			for _, cond := range c.get(name).Status.Conditions {
+				if cond.Type == v1.PodScheduled && time.Since(cond.LastTransitionTime.Time) <= time.Second {
+					return false, cond.LastTransitionTime.String()
+				}
+			}
+		}
+		return true, ""
+	})
+}
+
 // stays watches for a time that the condition holds; seen is what it looked like last.
 func (c *cluster) stays(what string, d time.Duration, condition func() (ok bool, seen string)) {
 	c.t.Helper()

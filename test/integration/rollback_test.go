@@ -144,6 +144,7 @@ func TestGangThatWasWholeIsNeverRolledBack(t *testing.T) {
 			robber := c.pod("robber", "1")
 			robber.Spec.NodeName = c.ns + "-0" // more than it has, until a member is gone
 			c.create(robber)
+			c.waitNextSecond("gang") // the API tells members from replacements by whole seconds
 			c.remove1(c.bound("gang")[0])
 			if restart {
 				x.kill(t)
