@@ -68,14 +68,13 @@ func keyOf(pod *v1.Pod) (key gang.Key, wrong *field.Error, ok bool) {
 	switch {
 	case native:
 		key.Name, key.Source = *pod.Spec.SchedulingGroup.PodGroupName, gang.Native
-		at := field.NewPath("spec", "schedulingGroup", "podGroupName")
 		switch {
 		case hasLabel:
 			wrong = alone(gang.NameLabel, "spec.schedulingGroup")
 		case hasGroup:
 			wrong = alone(gang.PodGroupLabel, "spec.schedulingGroup")
 		case key.Name == "":
-			wrong = field.Invalid(at, key.Name, "must name a PodGroup")
+			wrong = field.Invalid(field.NewPath("spec", "schedulingGroup", "podGroupName"), key.Name, "must name a PodGroup")
 		}
 	case hasLabel:
 		key.Name, key.Source = byLabel, gang.Label
@@ -105,7 +104,7 @@ func roleOf(pod *v1.Pod) (string, *field.Error) {
 	}
 	role := strings.TrimSpace(text)
 	if !validRole(role) {
-		return "", invalid(annotation(gang.RoleAnnotation), text, "must be the name of a role, of at most 63 letters, digits and -_.")
+		return "", invalid(gang.RoleAnnotation, text, "must be the name of a role, of at most 63 letters, digits and -_.")
 	}
 	return role, nil
 }
@@ -117,18 +116,17 @@ func statedSpec(pod *v1.Pod, owner *metav1.OwnerReference) (gang.Spec, *field.Er
 	if err != nil {
 		return spec, err
 	}
-	at := annotation(gang.MinAnnotation)
 	text, stated := pod.Annotations[gang.MinAnnotation]
 	_, misplaced := pod.Labels[gang.MinAnnotation]
 	switch {
 	case stated:
-		spec.Min, err = count(at, text)
+		spec.Min, err = count(gang.MinAnnotation, text)
 	case misplaced:
-		err = field.Required(at, "it is a label of this pod: make it an annotation")
+		err = field.Required(annotation(gang.MinAnnotation), "it is a label of this pod: make it an annotation")
 	case len(spec.Roles) > 0:
 		spec.Min = sum(spec.Roles)
 	case !isJob(owner):
-		err = field.Required(at, fmt.Sprintf("a pod with the label %s states its gang's minimum here, unless a Job makes it", gang.NameLabel))
+		err = field.Required(annotation(gang.MinAnnotation), fmt.Sprintf("a pod with the label %s states its gang's minimum here, unless a Job makes it", gang.NameLabel))
 	}
 	if err != nil {
 		return gang.Spec{}, err

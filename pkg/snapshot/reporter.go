@@ -113,6 +113,9 @@ func (r *reporter) lose(pg *podGroup) {
 
 // touch has the status of gangs looked at again, if they have any.
 func (r *reporter) touch(keys []gang.Key) {
+	if len(keys) == 0 {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, key := range keys {

@@ -22,28 +22,21 @@ const (
 
 // specOf reads what annotations ask for a gang, but for its minimum. Blanks
 // around names and numbers do not count.
-func specOf(annotations map[string]string) (gang.Spec, *field.Error) {
-	var spec gang.Spec
-	var err *field.Error
-	read := func(key string, parse func(at *field.Path, text string) *field.Error) {
-		if text, ok := annotations[key]; ok && err == nil {
-			err = parse(annotation(key), text)
+func specOf(annotations map[string]string) (spec gang.Spec, err *field.Error) {
+	if text, ok := annotations[gang.MaxAnnotation]; ok {
+		if spec.Max, err = count(gang.MaxAnnotation, text); err != nil {
+			return gang.Spec{}, err
 		}
 	}
-	read(gang.MaxAnnotation, func(at *field.Path, text string) (err *field.Error) {
-		spec.Max, err = count(at, text)
-		return err
-	})
-	read(gang.RolesAnnotation, func(at *field.Path, text string) (err *field.Error) {
-		spec.Roles, err = roles(at, text)
-		return err
-	})
-	read(gang.TopologyAnnotation, func(at *field.Path, text string) (err *field.Error) {
-		spec.Topology, err = topology(at, text)
-		return err
-	})
-	if err != nil {
-		return gang.Spec{}, err
+	if text, ok := annotations[gang.RolesAnnotation]; ok {
+		if spec.Roles, err = roles(gang.RolesAnnotation, text); err != nil {
+			return gang.Spec{}, err
+		}
+	}
+	if text, ok := annotations[gang.TopologyAnnotation]; ok {
+		if spec.Topology, err = topology(gang.TopologyAnnotation, text); err != nil {
+			return gang.Spec{}, err
+		}
 	}
 	return spec, nil
 }
@@ -51,7 +44,7 @@ func specOf(annotations map[string]string) (gang.Spec, *field.Error) {
 func annotation(key string) *field.Path { return field.NewPath("metadata", "annotations").Key(key) }
 
 // roles reads launcher=1,worker=8.
-func roles(at *field.Path, text string) ([]gang.Role, *field.Error) {
+func roles(at, text string) ([]gang.Role, *field.Error) {
 	var roles []gang.Role
 	for part := range strings.SplitSeq(text, ",") {
 		name, number, ok := strings.Cut(part, "=")
@@ -69,7 +62,7 @@ func roles(at *field.Path, text string) ([]gang.Role, *field.Error) {
 		roles = append(roles, gang.Role{Name: name, Min: n})
 	}
 	if len(roles) > maxRoles {
-		return nil, field.TooMany(at, len(roles), maxRoles)
+		return nil, field.TooMany(annotation(at), len(roles), maxRoles)
 	}
 	slices.SortFunc(roles, func(a, b gang.Role) int { return cmp.Compare(a.Name, b.Name) })
 	for i := range roles[1:] {
@@ -83,7 +76,7 @@ func roles(at *field.Path, text string) ([]gang.Role, *field.Error) {
 func validRole(name string) bool { return name != "" && len(validation.IsValidLabelValue(name)) == 0 }
 
 // topology reads topology.kubernetes.io/zone=required,example.com/rack=preferred.
-func topology(at *field.Path, text string) ([]gang.Level, *field.Error) {
+func topology(at, text string) ([]gang.Level, *field.Error) {
 	var levels []gang.Level
 	for part := range strings.SplitSeq(text, ",") {
 		key, how, _ := strings.Cut(part, "=")
@@ -100,13 +93,13 @@ func topology(at *field.Path, text string) ([]gang.Level, *field.Error) {
 		levels = append(levels, gang.Level{Key: key, Required: how == "required"})
 	}
 	if len(levels) > maxLevels {
-		return nil, field.TooMany(at, len(levels), maxLevels)
+		return nil, field.TooMany(annotation(at), len(levels), maxLevels)
 	}
 	return levels, nil
 }
 
-// count reads a number of members. It fits an int32, so that sums do not overflow.
-func count(at *field.Path, text string) (int, *field.Error) {
+// count reads the number of members in an annotation. It fits an int32, so that sums do not overflow.
+func count(at, text string) (int, *field.Error) {
 	n, err := strconv.Atoi(strings.TrimSpace(text))
 	if err != nil || n < 1 || n > math.MaxInt32 {
 		return 0, invalid(at, text, "must be a whole number, 1 or more")
@@ -122,10 +115,10 @@ func sum(roles []gang.Role) (n int) {
 	return n
 }
 
-// invalid is field.Invalid for texts that may be of any length: the message
-// becomes an event.
-func invalid(at *field.Path, text, detail string) *field.Error {
-	return field.Invalid(at, shortened(text), detail)
+// invalid is field.Invalid for the text of an annotation, which may be of any
+// length: the message becomes an event.
+func invalid(at, text, detail string) *field.Error {
+	return field.Invalid(annotation(at), shortened(text), detail)
 }
 
 func shortened(text string) string {
