@@ -22,6 +22,7 @@ import (
 	schedv1alpha1 "sigs.k8s.io/scheduler-plugins/apis/scheduling/v1alpha1"
 
 	"github.com/muster-scheduler/muster/manifests"
+	"github.com/muster-scheduler/muster/pkg/snapshot"
 )
 
 // TestInstall renders the base as kubectl apply -k would and checks what a typing mistake could break unseen.
@@ -93,8 +94,15 @@ func TestExamples(t *testing.T) {
 				t.Fatal(err)
 			}
 			for object := range bytes.SplitSeq(data, []byte("\n---\n")) {
-				if pod := podSpec(decode(t, object)); pod != nil && pod.SchedulerName != "muster" {
-					t.Errorf("schedulerName %q, want muster", pod.SchedulerName)
+				pod := podOf(decode(t, object))
+				if pod == nil {
+					continue
+				}
+				if pod.Spec.SchedulerName != "muster" {
+					t.Errorf("schedulerName %q, want muster", pod.Spec.SchedulerName)
+				}
+				if _, m, _ := snapshot.MemberOf(pod); m.Fault != "" {
+					t.Error(m.Fault)
 				}
 			}
 		})
@@ -105,18 +113,23 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// podSpec is the pod that object is or makes; nil if it makes none.
-func podSpec(object runtime.Object) *v1.PodSpec {
+// podOf is the pod that object is or makes; nil if it makes none.
+func podOf(object runtime.Object) *v1.Pod {
+	pod := &v1.Pod{}
+	var template *v1.PodTemplateSpec
 	switch o := object.(type) {
 	case *v1.Pod:
-		return &o.Spec
+		return o
 	case *batchv1.Job:
-		return &o.Spec.Template.Spec
+		template = &o.Spec.Template
+		pod.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(o, batchv1.SchemeGroupVersion.WithKind("Job"))}
 	case *appsv1.Deployment:
-		return &o.Spec.Template.Spec
+		template = &o.Spec.Template
 	default:
 		return nil
 	}
+	pod.Labels, pod.Annotations, pod.Spec = template.Labels, template.Annotations, template.Spec
+	return pod
 }
 
 func deployment(t *testing.T, objects []runtime.Object) *appsv1.Deployment {
