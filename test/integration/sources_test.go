@@ -224,3 +224,53 @@ func TestThreeWaysSideBySide(t *testing.T) {
 	c.create(both)
 	c.waitEvent("native-9", "InvalidGangMember", "metadata.labels[muster.dev/gang]: Forbidden", "keep one of them")
 }
+
+// TestRolesAreNotMadeUpForByOthers: nine workers are not a launcher and eight
+// workers.
+func TestRolesAreNotMadeUpForByOthers(t *testing.T) {
+	c := newCluster(t, shared.start(t).sandbox.Config, "16")
+	of := func(role string, i int) *v1.Pod {
+		p := c.member("mpi", i, "", "1")
+		p.Annotations = map[string]string{gang.RolesAnnotation: "launcher=1,worker=8", gang.RoleAnnotation: role}
+		return p
+	}
+	for i := range 9 {
+		c.create(of("worker", i))
+	}
+	c.waitEvent("mpi", "WaitingForGang", "launcher")
+	c.create(c.pod("plain", "1")) // whoever could be scheduled by now would be
+	c.waitBound("plain", 1)
+	if got := c.bound("mpi"); len(got) > 0 {
+		t.Errorf("%v have a node, want none without a launcher", got)
+	}
+	c.create(of("launcher", 9))
+	c.waitBound("mpi", 10)
+	if window, _ := c.history.partial("mpi", 9); window > bindDeadline {
+		t.Errorf("bound in part for %s", window)
+	}
+}
+
+// TestPodGroupWithRoles: what the labels of a gang's pods say, a PodGroup's
+// annotations say too.
+func TestPodGroupWithRoles(t *testing.T) {
+	config := shared.start(t).sandbox.Config
+	c := newCluster(t, config, "16")
+	g := c.groups(config, customGroups)
+	c.createGroup("ps", 3)
+	g.patch("ps", `{"metadata":{"annotations":{"muster.dev/roles":"server=1,worker=2"}}}`)
+	of := func(role string, i int) *v1.Pod {
+		p := c.grouped("ps", i, "1")
+		p.Annotations = map[string]string{gang.RoleAnnotation: role}
+		return p
+	}
+	c.create(of("worker", 0), of("worker", 1), of("worker", 2))
+	c.waitEvent("ps", "WaitingForGang", "server")
+	g.waitStatus("ps", "Pending g1 3/0 0+0-0 Scheduled=False:Gathering Ready=False:NotScheduled")
+	c.create(of("server", 3))
+	c.waitBound("ps", 4)
+	g.patch("ps", `{"metadata":{"annotations":{"muster.dev/roles":"server=0"}}}`)
+	g.wait("the fault to be told", func() (bool, string) {
+		s := g.status("ps")
+		return s.Conditions[0].Reason == "Invalid" && strings.Contains(s.Conditions[0].Message, "the minimum of the role server must be a whole number, 1 or more"), s.Conditions[0].Message
+	})
+}
