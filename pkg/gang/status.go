@@ -27,6 +27,7 @@ type Status struct {
 	State     State
 	Spec      Spec
 	Group     string // UID of the gang's object, or empty
+	Pods      int    // pods that say they are members and have not failed, whether they count or not
 	Exist     int    // members that count, those that have succeeded included
 	Bound     int    // those of them that have a node in the API, or had one and succeeded
 	Ready     int    // those of them that run
@@ -47,7 +48,7 @@ func (r *Roster) Status(key Key) (st Status, ok bool) {
 	}
 	s, fault := r.spec(g)
 	st = Status{
-		Spec: s, Group: g.groupUID, Failed: g.failed,
+		Spec: s, Group: g.groupUID, Pods: len(g.members), Failed: g.failed,
 		Exist: g.all.exist, Bound: g.all.bound, Ready: g.all.ready, Succeeded: g.all.done,
 	}
 	whole := g.whole

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"fmt"
+	"slices"
 
 	schedulingv1beta1 "k8s.io/api/scheduling/v1beta1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -37,6 +38,7 @@ type podGroup struct {
 	key    gang.Key
 	group  gang.Group
 	status groupStatus // as the API has it
+	ours   bool        // a Muster wrote it
 }
 
 // trim is a cache.TransformFunc. What cannot be read becomes a fault: an error
@@ -54,6 +56,9 @@ func (k kind) trim(o any) (any, error) {
 		},
 		key:   gang.Key{Namespace: u.GetNamespace(), Name: u.GetName(), Source: k.source},
 		group: gang.Group{UID: string(u.GetUID()), Created: created.UnixNano()},
+		ours: slices.ContainsFunc(u.GetManagedFields(), func(f metav1.ManagedFieldsEntry) bool {
+			return f.Manager == FieldManager && f.Subresource == "status"
+		}),
 	}
 	var err error
 	if pg.group.Spec, pg.status, err = k.read(u); err != nil {

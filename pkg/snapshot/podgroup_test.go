@@ -73,6 +73,9 @@ func TestPodGroups(t *testing.T) {
 			if want := (metav1.ObjectMeta{Namespace: "ml", Name: "train", UID: types.UID("u"), Generation: 2, ResourceVersion: "7"}); !cmp.Equal(pg.ObjectMeta, want) {
 				t.Errorf("metadata (-want +got):\n%s", cmp.Diff(want, pg.ObjectMeta))
 			}
+			if pg.ours {
+				t.Error("nobody wrote its status, and it is taken for ours")
+			}
 			if again, err := k.trim(pg); err != nil || again != o {
 				t.Errorf("trimmed twice, it becomes %v, %v", again, err)
 			}
@@ -86,6 +89,19 @@ func TestPodGroupThatCannotBeReadIsAFault(t *testing.T) {
 	o, err := kinds()[0].trim(read(t, "{apiVersion: v1, kind: PodGroup, metadata: {namespace: ml, name: odd}, spec: {minMember: three}}"))
 	if err != nil || o.(*podGroup).group.Fault == "" {
 		t.Errorf("%+v, %v", o, err)
+	}
+}
+
+func TestWhoWroteTheStatusIsSeen(t *testing.T) {
+	for entry, want := range map[string]bool{
+		"{manager: muster, operation: Apply, subresource: status}":          true,
+		"{manager: kube-scheduler, operation: Update, subresource: status}": false,
+		"{manager: muster, operation: Apply}":                               false,
+	} {
+		o, err := kinds()[0].trim(read(t, "{apiVersion: v1, kind: PodGroup, metadata: {name: g, managedFields: ["+entry+"]}, spec: {minMember: 1}}"))
+		if err != nil || o.(*podGroup).ours != want {
+			t.Errorf("%s: %+v, %v", entry, o, err)
+		}
 	}
 }
 

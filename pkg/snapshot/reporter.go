@@ -57,6 +57,7 @@ type reported struct {
 	uid        types.UID
 	generation int64 // never newer than the one that the roster knows
 	last       groupStatus
+	ours       bool      // a Muster wrote its status
 	written    bool      // last is what this process wrote
 	tried      time.Time // when it last did, or would have
 	queued     bool
@@ -96,7 +97,7 @@ func (r *reporter) see(pg *podGroup) {
 		r.groups[pg.key] = g
 	}
 	if !g.written {
-		g.last = pg.status
+		g.last, g.ours = pg.status, pg.ours
 	}
 	g.generation = pg.Generation
 	r.mu.Unlock()
@@ -162,6 +163,9 @@ func (r *reporter) report(ctx context.Context, key gang.Key) (done bool) {
 	if !ok || s.Group != string(seen.uid) {
 		return true // it changes hands; whoever changes it touches it again
 	}
+	if !seen.ours && s.Pods+s.Failed == 0 || ended(seen.last, s) {
+		return true // perhaps another scheduler's; or there is nothing to add
+	}
 	status := statusOf(key.Source, s, seen.generation, seen.last, r.clock.Now())
 	if apiequality.Semantic.DeepEqual(status, seen.last) {
 		return true
@@ -173,7 +177,7 @@ func (r *reporter) report(ctx context.Context, key gang.Key) (done bool) {
 	r.mu.Lock()
 	g.tried = r.clock.Now()
 	if err == nil {
-		g.last, g.written = status, true
+		g.last, g.ours, g.written = status, true, true
 	}
 	r.mu.Unlock()
 	if err != nil {

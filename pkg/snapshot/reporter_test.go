@@ -33,7 +33,7 @@ type stage struct {
 }
 
 func newStage(t *testing.T) *stage {
-	s := &stage{now: time.Unix(1000, 0), gang: gang.Status{State: gang.Gathering, Spec: gang.Spec{Min: 3}, Group: "u", Exist: 2, Why: "2 of 3"}}
+	s := &stage{now: time.Unix(1000, 0), gang: gang.Status{State: gang.Gathering, Spec: gang.Spec{Min: 3}, Group: "u", Pods: 2, Exist: 2, Why: "2 of 3"}}
 	client := fake.NewSimpleDynamicClient(runtime.NewScheme())
 	client.PrependReactor("patch", "podgroups", func(a clienttesting.Action) (bool, runtime.Object, error) {
 		s.mu.Lock()
@@ -118,7 +118,7 @@ func TestReporterWritesWhatDiffers(t *testing.T) {
 			next := newStage(t)
 			next.gang = s.gang
 			pg := next.group(key, "u", 1)
-			pg.status = s.groups[key].last
+			pg.status, pg.ours = s.groups[key].last, true
 			next.see(pg)
 			next.lead()
 			next.report(t.Context(), key)
@@ -155,6 +155,59 @@ func TestReporterLeavesAnotherGroupOfTheNameAlone(t *testing.T) {
 	s.gang.Exist++
 	s.report(t.Context(), groupKey)
 	s.wantWrites(t, "it is gone", 1)
+}
+
+// TestReporterLeavesOtherSchedulersGroupsAlone: a PodGroup says of no scheduler
+// that it is its own; its pods do.
+func TestReporterLeavesOtherSchedulersGroupsAlone(t *testing.T) {
+	s := newStage(t)
+	s.lead()
+	s.gang.Pods, s.gang.Exist = 0, 0
+	s.see(s.group(groupKey, "u", 1))
+	s.report(t.Context(), groupKey)
+	s.wantWrites(t, "no pod of ours names it", 0)
+	s.gang.Pods = 1 // one that does not count
+	s.report(t.Context(), groupKey)
+	s.wantWrites(t, "a pod of ours names it", 1)
+	s.gang.Pods, s.gang.Why = 0, "none of 3"
+	s.report(t.Context(), groupKey)
+	s.wantWrites(t, "it has no more pods, and says it has", 2)
+}
+
+// TestReporterKeepsWhatAGangEndedAs: its pods are collected, one by one, and then
+// another run of it comes.
+func TestReporterKeepsWhatAGangEndedAs(t *testing.T) {
+	for name, tc := range map[string]struct {
+		end  gang.Status
+		left []gang.Status // as the pods go
+	}{
+		"finished": {
+			gang.Status{State: gang.Finished, Pods: 3, Exist: 3, Bound: 3, Succeeded: 3},
+			[]gang.Status{{State: gang.Finished, Pods: 1, Exist: 1, Bound: 1, Succeeded: 1}, {State: gang.Gathering}},
+		},
+		"failed": {gang.Status{State: gang.Gathering, Failed: 3}, []gang.Status{{State: gang.Gathering}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.lead()
+			s.see(s.group(groupKey, "u", 1))
+			report := func(what string, g gang.Status, writes int) {
+				t.Helper()
+				g.Spec.Min, g.Group = 3, "u"
+				s.gang = g
+				s.report(t.Context(), groupKey)
+				s.wantWrites(t, what, writes)
+			}
+			report("it ends", tc.end, 1)
+			for _, g := range tc.left {
+				report("its pods go", g, 1)
+			}
+			report("it comes again", gang.Status{State: gang.Gathering, Pods: 1, Exist: 1}, 2)
+			if got := s.field(t, "status", "phase"); got != "Pending" {
+				t.Errorf("phase %v of the next run", got)
+			}
+		})
+	}
 }
 
 func TestReporterOfAStandbyWritesNothing(t *testing.T) {

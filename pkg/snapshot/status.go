@@ -69,6 +69,18 @@ func statusOf(source gang.Source, s gang.Status, generation int64, was groupStat
 	return status
 }
 
+// ended reports whether a gang has come to its end and what was said of that
+// holds: it is not taken back when its pods are collected one by one.
+func ended(was groupStatus, s gang.Status) bool {
+	switch was.Phase {
+	case schedv1alpha1.PodGroupFinished:
+		return s.State == gang.Finished && s.Succeeded <= int(was.Succeeded) || s.Pods == 0
+	case schedv1alpha1.PodGroupFailed:
+		return s.Pods+s.Failed == 0
+	}
+	return false
+}
+
 // ours returns the conditions that Muster writes.
 func ours(source gang.Source, all []metav1.Condition) []metav1.Condition {
 	types := []string{Scheduled, Ready}

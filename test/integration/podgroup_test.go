@@ -197,6 +197,25 @@ func withVersion(config *rest.Config) *rest.Config {
 	return config
 }
 
+// TestPodGroupOfAnotherSchedulerIsLeftAlone: its pods are not ours, so its status
+// is not either.
+func TestPodGroupOfAnotherSchedulerIsLeftAlone(t *testing.T) {
+	config := shared.start(t).sandbox.Config
+	c := newCluster(t, config, "8")
+	g := c.groups(config, customGroups)
+	c.createGroup("theirs", 2)
+	p := c.grouped("theirs", 0, "1")
+	p.Spec.SchedulerName = v1.DefaultSchedulerName
+	c.create(p)
+	c.waitBound("theirs", 1)
+	c.createGroup("ours", 2)
+	c.create(c.grouped("ours", 0, "1"))
+	g.waitStatus("ours", "Pending g1 1/0 0+0-0 Scheduled=False:Gathering Ready=False:NotScheduled")
+	if got := g.status("theirs").String(); got != "" {
+		t.Errorf("the status of a PodGroup without pods of ours is %q", got)
+	}
+}
+
 // TestPodGroupMadeAnew: the object goes and comes again while members run. They
 // go on, and the new one is about those that come after it.
 func TestPodGroupMadeAnew(t *testing.T) {
