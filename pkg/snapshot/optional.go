@@ -20,9 +20,12 @@ const servedPoll = 30 * time.Second
 
 // whenServed calls watch as soon as the cluster serves a resource. It says once
 // that it does not, and what that means. Nothing waits for it: plain pods are
-// scheduled whatever is missing.
-func whenServed(ctx context.Context, client discovery.ServerResourcesInterface, resource schema.GroupVersionResource, without string, watch func() error) {
+// scheduled whatever is missing. settled is called once, when all that there is
+// of the resource has been read, or there is none so far.
+func whenServed(ctx context.Context, client discovery.ServerResourcesInterface, resource schema.GroupVersionResource, without string, settled func(), watch func() (cache.InformerSynced, error)) {
 	logger := klog.FromContext(ctx)
+	settled = sync.OnceFunc(settled)
+	defer settled()
 	said := false
 	err := wait.PollUntilContextCancel(ctx, servedPoll, true, func(context.Context) (bool, error) {
 		ok, err := serves(client, resource)
@@ -32,15 +35,19 @@ func whenServed(ctx context.Context, client discovery.ServerResourcesInterface, 
 		case !ok && !said:
 			said = true
 			logger.Info("The cluster does not serve a resource: "+without, "resource", resource)
+			settled()
 		}
 		return ok, nil
 	})
 	if err != nil {
 		return // the context ended
 	}
-	if err := watch(); err != nil {
+	synced, err := watch()
+	if err != nil {
 		logger.Error(err, "Watching a resource", "resource", resource)
+		return
 	}
+	cache.WaitForCacheSync(ctx.Done(), synced)
 }
 
 func serves(client discovery.ServerResourcesInterface, resource schema.GroupVersionResource) (bool, error) {

@@ -7,12 +7,14 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/go-logr/logr/funcr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 )
 
@@ -60,17 +62,66 @@ func TestSourceThatIsServedLater(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, said := lines(t.Context())
-		watched := 0
-		whenServed(ctx, &served{answers: []func() (*metav1.APIResourceList, error){missing, missing, broken, others, there}}, resource, "that is so",
-			func() error { watched++; return nil })
-		if watched != 1 {
-			t.Errorf("watched %d times, want once", watched)
+		watched, settled := 0, 0
+		whenServed(ctx, &served{answers: []func() (*metav1.APIResourceList, error){broken, missing, missing, others, there}}, resource, "that is so",
+			func() { settled++ },
+			func() (cache.InformerSynced, error) {
+				if watched++; settled != 1 {
+					t.Errorf("settled %d times before there is one to watch, want once", settled)
+				}
+				return func() bool { return true }, nil
+			})
+		if watched != 1 || settled != 1 {
+			t.Errorf("watched %d times, settled %d times, want once each", watched, settled)
 		}
-		// Once that it is not there, and once that nobody answered.
-		if got := said(); len(got) != 2 || !strings.Contains(got[0], "that is so") || !strings.Contains(got[1], "no answer") {
+		// Once that nobody answered, and once that it is not there.
+		if got := said(); len(got) != 2 || !strings.Contains(got[0], "no answer") || !strings.Contains(got[1], "that is so") {
 			t.Errorf("said %q", got)
 		}
 	})
+}
+
+func TestSourceIsSettledWhenAllOfItIsRead(t *testing.T) {
+	resource := kinds()[0].resource
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var settled time.Duration
+		there := func() (*metav1.APIResourceList, error) {
+			return &metav1.APIResourceList{APIResources: []metav1.APIResource{{Name: "podgroups"}}}, nil
+		}
+		whenServed(t.Context(), &served{answers: []func() (*metav1.APIResourceList, error){there}}, resource, "",
+			func() { settled = time.Since(began) },
+			func() (cache.InformerSynced, error) {
+				return func() bool { return time.Since(began) > time.Second }, nil
+			})
+		if settled <= time.Second {
+			t.Errorf("settled after %s, before all was read", settled)
+		}
+	})
+}
+
+func TestNewLeaderReportsWhenAllIsReadOrNotInTime(t *testing.T) {
+	for name, want := range map[string]time.Duration{"read": time.Second, "not read": sourcesPatience} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t)
+				defer s.queue.ShutDown()
+				var unread sync.WaitGroup
+				unread.Go(func() {
+					<-time.After(time.Second)
+					if name == "not read" {
+						<-time.After(time.Hour)
+					}
+				})
+				defer unread.Wait()
+				began := time.Now()
+				reportAfter(t.Context(), &unread, s.reporter)
+				if took := time.Since(began); took != want || !s.leads {
+					t.Errorf("leads: %v, after %s, want %s", s.leads, took, want)
+				}
+			})
+		})
+	}
 }
 
 func TestLackOfARightIsSaidOnceWithTheFix(t *testing.T) {

@@ -3,11 +3,13 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
@@ -66,13 +68,21 @@ func (c *cluster) groups(config *rest.Config, resource schema.GroupVersionResour
 	return groups{c, client.Resource(resource).Namespace(c.ns)}
 }
 
-func (g groups) status(name string) groupStatus {
+func (g groups) get(name string) *unstructured.Unstructured {
 	g.t.Helper()
 	u, err := g.Get(g.t.Context(), name, metav1.GetOptions{})
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	data, err := json.Marshal(u.Object["status"])
+	return u
+}
+
+// version changes with every write.
+func (g groups) version(name string) string { return g.get(name).GetResourceVersion() + " " }
+
+func (g groups) status(name string) groupStatus {
+	g.t.Helper()
+	data, err := json.Marshal(g.get(name).Object["status"])
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -244,8 +254,7 @@ func TestPodGroupMadeAnew(t *testing.T) {
 // TestCoschedulingsOwnDefinition runs where no PodGroups are served at first, and
 // later by the definition that comes with coscheduling.
 func TestCoschedulingsOwnDefinition(t *testing.T) {
-	dir := t.TempDir()
-	s, err := sandbox.Start(t.Context(), sandbox.Options{NoPodGroups: true, Dir: dir})
+	s, err := sandbox.Start(t.Context(), sandbox.Options{NoPodGroups: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +263,8 @@ func TestCoschedulingsOwnDefinition(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if _, err := s.StartScheduler(t.Context(), sandbox.Muster); err != nil {
+	muster, err := s.StartScheduler(t.Context(), sandbox.Muster)
+	if err != nil {
 		t.Fatal(err)
 	}
 	c := newCluster(t, s.Config, "8")
@@ -274,11 +284,15 @@ func TestCoschedulingsOwnDefinition(t *testing.T) {
 	c.createGroup("pg", 2)
 	c.waitBound("pg", 2) // the scheduler asks again by itself
 	g.waitStatus("pg", "Scheduling 0+0-0")
+	log, err := os.ReadFile(muster.LogPath())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for what, times := range map[string]int{
 		`resource="scheduling.x-k8s.io/v1alpha1, Resource=podgroups"`: 1, // said once, not at every poll
 		"knows no conditions": 1,
 	} {
-		if got := strings.Count(logOf(t, dir), what); got != times {
+		if got := strings.Count(string(log), what); got != times {
 			t.Errorf("the log says %d times %q, want %d", got, what, times)
 		}
 	}

@@ -2,8 +2,6 @@ package integration
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -50,16 +48,6 @@ func definition(t *testing.T, s *sandbox.Sandbox) {
 	if err := s.ApplyYAML(t.Context(), data); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// logOf is what Muster has logged in a sandbox.
-func logOf(t *testing.T, dir string) string {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(dir, "logs", "muster-scheduler.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
 }
 
 // job is a Job whose pods are like the given one.
@@ -171,7 +159,8 @@ func TestThreeWaysSideBySide(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if _, err := s.StartScheduler(t.Context(), sandbox.Muster); err != nil {
+	muster, err := s.StartScheduler(t.Context(), sandbox.Muster)
+	if err != nil {
 		t.Fatal(err)
 	}
 	c := newCluster(t, s.Config, "2")
@@ -198,13 +187,13 @@ func TestThreeWaysSideBySide(t *testing.T) {
 	g.waitStatus("native", "PodGroupInitiallyScheduled=False:Unschedulable")
 
 	// The others come, and fill the node.
-	c.createGroup("custom", 1)
-	c.create(c.grouped("custom", 0, "500m"))
+	c.createGroup("custom", 2)
+	c.job("custom", 2, batchv1.NonIndexedCompletion, c.grouped("custom", 0, "250m"))
 	c.create(c.member("label", 0, "1", "500m"))
 	apply("basic", "{basic: {}}")
 	c.create(native("basic", 0))
-	for _, prefix := range []string{"custom", "label", "basic"} {
-		c.waitBound(prefix, 1)
+	for prefix, n := range map[string]int{"custom": 2, "label": 1, "basic": 1} {
+		c.waitBound(prefix, n)
 	}
 	if got := c.bound("native"); len(got) > 0 {
 		t.Errorf("%v have a node, want none", got)
@@ -223,6 +212,26 @@ func TestThreeWaysSideBySide(t *testing.T) {
 	both.Labels = map[string]string{gang.NameLabel: "label"}
 	c.create(both)
 	c.waitEvent("native-9", "InvalidGangMember", "metadata.labels[muster.dev/gang]: Forbidden", "keep one of them")
+
+	// Who takes over finds the statuses true, and has nothing to add to them.
+	custom := c.groups(s.Config, customGroups)
+	pods := c.bound("custom")
+	c.become(v1.PodRunning, pods[0])
+	c.become(v1.PodSucceeded, pods[1])
+	custom.waitStatus("custom", "Running g1 2/2 1+1-0 Scheduled=True:Scheduled Ready=True:Running")
+	before := custom.version("custom") + g.version("native") + g.version("basic")
+	if err := muster.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.StartScheduler(t.Context(), sandbox.Muster); err != nil {
+		t.Fatal(err)
+	}
+	c.createGroup("next", 1)
+	c.create(c.grouped("next", 0, "1m"))
+	custom.waitStatus("next", "Scheduling g1 1/1 0+0-0 Scheduled=True:Scheduled Ready=False:Starting")
+	if after := custom.version("custom") + g.version("native") + g.version("basic"); after != before {
+		t.Errorf("the PodGroups were written to: versions %s before and %s after the change of leaders; custom says %s", before, after, custom.status("custom"))
+	}
 }
 
 // TestRolesAreNotMadeUpForByOthers: nine workers are not a launcher and eight
