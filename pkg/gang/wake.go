@@ -10,8 +10,8 @@ import (
 // Wakes says which waiting gangs a change of the cluster can help.
 //
 // It keeps the most that each node can have free: what the last snapshot
-// showed, and what was given back since. What was taken since is not minded, so
-// a gang may be woken in vain, and is never left asleep while it would fit. The
+// showed, and what was given back or taken since. Takes that it is not told of
+// have a gang woken in vain at worst, never left asleep while it would fit; the
 // next snapshot puts that right.
 //
 // A gang sums up the room that it gained by node since it was refused. Where
@@ -33,10 +33,10 @@ type spot struct {
 	changes map[string]*change
 }
 
-// change is room that was given back and that no snapshot has shown yet.
+// change is room that was given back or taken and that no snapshot has shown yet.
 type change struct {
-	amounts resources.Vector
-	kept    bool // a snapshot after it may have been taken before it
+	amounts resources.Vector // negative if taken
+	kept    bool             // a snapshot after it may have been taken before it
 }
 
 // wait is a gang that was refused, by the member that stands for it.
@@ -112,20 +112,38 @@ func (w *Wakes) gone(node string) {
 }
 
 // Release records that a change, by a name of its own, gave amounts on a node
-// back, and that no snapshot before it shows that. To record it again does
-// nothing.
+// back. To record it again before a snapshot shows it does nothing.
 func (w *Wakes) Release(node, name string, amounts func() resources.Vector) {
+	if s := w.spot(node); s.changes[name] == nil {
+		w.change(node, s, name, amounts())
+	}
+}
+
+// Take records that amounts on a node were taken after the last snapshot, by a
+// name of its own. It must not be told of what the last snapshot shows.
+func (w *Wakes) Take(node, name string, amounts resources.Vector) {
 	s := w.spot(node)
 	if s.changes[name] != nil {
 		return
 	}
-	c := &change{amounts: w.pad(amounts(), 0)}
+	taken := make(resources.Vector, len(amounts))
+	for r, a := range amounts {
+		taken[r] = -a
+	}
+	w.change(node, s, name, taken)
+}
+
+func (w *Wakes) change(node string, s *spot, name string, amounts resources.Vector) {
+	c := &change{amounts: w.pad(amounts, 0)}
 	s.changes[name] = c
 	w.moved[node] = true
 	most := slices.Clone(s.most)
 	add(most, c.amounts)
 	w.set(node, s, most)
 }
+
+// Idle reports whether no gang waits.
+func (w *Wakes) Idle() bool { return len(w.waits) == 0 }
 
 // Wait records that a gang was refused on the last snapshot. seen is what it saw
 // free on nodes where that was less than what is, because room is kept for

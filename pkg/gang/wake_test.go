@@ -53,7 +53,7 @@ func (f *field) show() {
 	}
 }
 
-// release gives amounts on a node back, take takes them: nobody is told.
+// release gives amounts on a node back; take takes them, and may tell.
 func (f *field) release(node int, amounts resources.Vector) {
 	f.changes++
 	for r, a := range amounts {
@@ -62,9 +62,13 @@ func (f *field) release(node int, amounts resources.Vector) {
 	f.wakes.Release(f.nodes[node], fmt.Sprint(f.changes), func() resources.Vector { return amounts })
 }
 
-func (f *field) take(node int, amounts resources.Vector) {
+func (f *field) take(node int, amounts resources.Vector, tell bool) {
+	f.changes++
 	for r, a := range amounts {
 		f.free[node][r] -= a
+	}
+	if tell {
+		f.wakes.Take(f.nodes[node], fmt.Sprint(f.changes), amounts)
 	}
 }
 
@@ -135,8 +139,9 @@ func TestWakeStories(t *testing.T) {
 			case "release":
 				f.release(words())
 				return due()
-			case "take":
-				f.take(words())
+			case "take", "steal": // by our own scheduler, or by another
+				n, v := words()
+				f.take(n, v, d.Cmd == "take")
 				return due()
 			case "show":
 				f.show()
@@ -179,7 +184,8 @@ func TestWhoCouldFitIsWoken(t *testing.T) {
 				f.release(n, by)
 			case "take":
 				by[1] = min(by[1], f.free[n][1]) // the bench minds a debt of what is not asked for
-				f.take(n, by)
+				tell := rapid.Bool().Draw(t, "told")
+				f.take(n, by, tell)
 				taken = true
 			case "show":
 				f.show()

@@ -38,13 +38,17 @@ func (w *waits) show(nodes []fwk.NodeInfo) {
 // The names of changes: what, whose, and from which version of it on.
 func podGone(pod *v1.Pod) string    { return "pod " + string(pod.UID) }
 func podShrunk(pod *v1.Pod) string  { return "pod " + string(pod.UID) + " " + pod.ResourceVersion }
+func podTook(pod *v1.Pod) string    { return "take " + string(pod.UID) }
 func nodeGrew(node *v1.Node) string { return "node " + node.ResourceVersion }
 
 // lacks reports whether a node of a snapshot does not show a change yet.
 func lacks(node fwk.NodeInfo, change string) bool {
 	words := strings.Split(change, " ")
-	if words[0] == "node" {
+	switch words[0] {
+	case "node":
 		return before(node.Node().ResourceVersion, words[1])
+	case "take":
+		return false // it was taken before the snapshot was
 	}
 	for _, info := range node.GetPods() {
 		if pod := info.GetPod(); string(pod.UID) == words[1] {

@@ -197,6 +197,16 @@ func (g *Gangs) NodeGrew(waiting *v1.Pod, old, now *v1.Node) bool {
 	})
 }
 
+// Took records that a pod has a node in the scheduler's memory, as of now.
+func (g *Gangs) Took(pod *v1.Pod, node string) {
+	w := g.waits
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.wakes.Idle() {
+		w.wakes.Take(node, podTook(pod), w.askOf(pod))
+	}
+}
+
 // NodeChanged is asked when a node has other labels, taints or conditions.
 func (g *Gangs) NodeChanged(waiting *v1.Pod) bool {
 	return g.asked(waiting, Node, func(_ *waits, h gang.Hope) bool { return h.Nodes || h.Anything })

@@ -10,6 +10,7 @@ import (
 
 // Reserve implements fwk.ReservePlugin.
 func (pl *GangPlan) Reserve(_ context.Context, _ fwk.CycleState, pod *v1.Pod, node string) *fwk.Status {
+	pl.gangs.Took(pod, node)
 	pl.gangs.Reserve(pod.UID, node)
 	return nil
 }
