@@ -45,6 +45,12 @@ var (
 		Help:    "Time that an attempt to plan a gang takes, by the number of members without a node: up to 1, 10, 100, 1000 or 10000.",
 		Buckets: metrics.ExponentialBuckets(0.0001, 2, 16),
 	}, []string{"members"})
+	// WakeUp is how long a gang that waits stays asleep.
+	WakeUp = metrics.NewHistogram(&metrics.HistogramOpts{
+		Subsystem: subsystem, Name: "gang_wake_up_seconds", StabilityLevel: metrics.ALPHA,
+		Help:    "Time from the change of the cluster that may let a waiting gang fit to the attempt to plan it.",
+		Buckets: metrics.ExponentialBuckets(0.001, 2, 16),
+	})
 	// RoomToStart is how long a gang that waits leaves room unused.
 	RoomToStart = metrics.NewHistogram(&metrics.HistogramOpts{
 		Subsystem: subsystem, Name: "gang_room_to_start_seconds", StabilityLevel: metrics.ALPHA,
@@ -76,7 +82,7 @@ var (
 )
 
 func all() []metrics.Registerable {
-	return []metrics.Registerable{Gangs, Attempts, UselessAttempts, PlanDuration, RoomToStart, Partial, Members, Repairs, Rollbacks}
+	return []metrics.Registerable{Gangs, Attempts, UselessAttempts, PlanDuration, WakeUp, RoomToStart, Partial, Members, Repairs, Rollbacks}
 }
 
 var once sync.Once

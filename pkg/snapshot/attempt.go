@@ -25,6 +25,9 @@ type Attempt struct {
 func (g *Gangs) Attempt(key gang.Key, by *v1.Pod, members int) *Attempt {
 	a := &Attempt{gangs: g, key: key, by: by, size: metrics.Size(members), began: time.Now()}
 	a.cause, a.room = g.waits.try(key)
+	if !a.room.IsZero() {
+		metrics.WakeUp.Observe(a.began.Sub(a.room).Seconds())
+	}
 	return a
 }
 
