@@ -32,7 +32,7 @@ func HopeOf(v Verdict, classes []Class, total resources.Vector) Hope {
 	h := Hope{Anything: v.Obstructed && len(classes) > 1, Nodes: len(classes) > 1}
 	for r := range v.Tally {
 		switch r.Code {
-		case reason.Resource:
+		case reason.Resource, reason.Kept: // amounts: room that is kept counts as gained when it is given up
 		case reason.Taint, reason.Affinity, reason.Cordoned:
 			h.Nodes = true
 		default:
