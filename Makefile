@@ -13,6 +13,8 @@ export CGO_ENABLED := 0
 KEEP ?=
 # What make perf measures: a label of the scheduler_perf cases in test/perf.
 PERF_LABEL ?= short
+# How often make perf-gangs measures everything.
+GANG_REPS ?= 3
 IMAGE ?= ghcr.io/muster-scheduler/muster-scheduler:latest
 
 .DEFAULT_GOAL := help
@@ -46,6 +48,11 @@ perf: ## Measure the scheduler; PERF_LABEL chooses the cases.
 	@mkdir -p .cache/perf
 	go test -vet=off -timeout=60m -run='^$$' -bench=. -benchtime=1ns ./test/perf/... \
 		-args -v=0 -perf-scheduling-label-filter=$(PERF_LABEL) -data-items-dir=$(CURDIR)/.cache/perf
+
+.PHONY: perf-gangs
+perf-gangs: ## Measure gangs beside native ones and add to .cache/perf/gangs; 20 minutes for each of GANG_REPS.
+	go test -vet=off -timeout=0 -run='^$$' -bench=Gangs -benchtime=1ns ./test/perf -args -v=0 -gang-reps=$(GANG_REPS) \
+		-gang-shapes=1000x3,3000x3,3x1000,9x1000 -gang-modes=held,live -gang-out=$(CURDIR)/.cache/perf/gangs
 
 .PHONY: lint
 lint: ## Run golangci-lint, vet and staticcheck.
