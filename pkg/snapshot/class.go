@@ -1,7 +1,7 @@
 package snapshot
 
 import (
-	"encoding/json"
+	"fmt"
 	"maps"
 
 	v1 "k8s.io/api/core/v1"
@@ -12,38 +12,39 @@ import (
 // token volumes, so that the members of one Job are one class. Pods that are
 // told apart without need cost time, never a wrong plan.
 func classKey(pod *v1.Pod) string {
-	spec := pod.Spec.DeepCopy()
-	volumes := spec.Volumes[:0]
-	for _, vol := range spec.Volumes {
+	spec := pod.Spec // a copy whose fields may be set, but not what they point at
+	spec.Volumes = nil
+	for _, vol := range pod.Spec.Volumes {
 		if filterable(vol.VolumeSource) {
-			volumes = append(volumes, vol)
+			spec.Volumes = append(spec.Volumes, vol)
 		}
 	}
-	spec.Volumes = volumes
 	spec.Hostname, spec.Subdomain = "", ""
-	for _, containers := range [][]v1.Container{spec.InitContainers, spec.Containers} {
-		for i := range containers {
-			c := &containers[i]
-			containers[i] = v1.Container{Image: c.Image, Ports: c.Ports, Resources: c.Resources, RestartPolicy: c.RestartPolicy}
-		}
+	spec.InitContainers, spec.Containers = filtered(spec.InitContainers), filtered(spec.Containers)
+	text, err := spec.Marshal() // of all encodings the one that is cheap, with maps in order
+	if err != nil {             // cannot be: API types marshal
+		return string(pod.UID)
+	}
+	if !coupled(pod) {
+		return string(text)
 	}
 	// Labels matter to what members say about one another. What other pods say
 	// about them, the filters say in each member's own cycle.
-	var labels map[string]string
-	if coupled(pod) {
-		labels = maps.Clone(pod.Labels)
-		for _, own := range []string{"batch.kubernetes.io/job-completion-index", "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"} {
-			delete(labels, own) // each member's own
-		}
+	labels := maps.Clone(pod.Labels)
+	for _, own := range []string{"batch.kubernetes.io/job-completion-index", "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"} {
+		delete(labels, own) // each member's own
 	}
-	text, err := json.Marshal(struct {
-		Spec   *v1.PodSpec
-		Labels map[string]string
-	}{spec, labels})
-	if err != nil { // cannot be: API types marshal
-		return string(pod.UID)
+	return string(text) + fmt.Sprint(labels) // in the order of the keys
+}
+
+// filtered returns the containers with only what a filter looks at.
+func filtered(containers []v1.Container) []v1.Container {
+	out := make([]v1.Container, len(containers))
+	for i := range containers {
+		c := &containers[i]
+		out[i] = v1.Container{Image: c.Image, Ports: c.Ports, Resources: c.Resources, RestartPolicy: c.RestartPolicy}
 	}
-	return string(text)
+	return out
 }
 
 // filterable reports whether a volume can keep a pod off a node.

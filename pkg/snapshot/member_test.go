@@ -257,7 +257,7 @@ func TestMembersOfOneJobAreOneClass(t *testing.T) {
 	}
 	first := withToken(member("0").Obj(), "kube-api-access-x")
 	if a, b := classKey(first), classKey(withToken(member("1").Obj(), "kube-api-access-y")); a != b {
-		t.Errorf("two members of a Job differ:\n%s\n%s", a, b)
+		t.Errorf("two members of a Job differ:\n%q\n%q", a, b)
 	}
 	apart := func(p *st.PodWrapper) *v1.Pod {
 		return p.PodAntiAffinityExists("app", v1.LabelHostname, st.PodAntiAffinityWithRequiredReq).Obj()
