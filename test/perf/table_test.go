@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"testing"
 )
 
 // table shows the records as Markdown: medians, with the least and the most of
@@ -68,4 +69,36 @@ func values(runs []record, of func(record) float64) []float64 {
 func median(v []float64) float64 {
 	v = slices.Sorted(slices.Values(v))
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}
+
+func TestTableComparesMedians(t *testing.T) {
+	one := func(variant string, wall, p99, cpu float64) record {
+		return record{Variant: variant, Shape: "2x50", Mode: "held", Pods: 100, Gangs: 2, Wall: wall, P99: p99, ProcessCPU: cpu}
+	}
+	got := table([]record{one("native", 10, 8, 1), one("muster", 5, 2, 0.5), one("native", 40, 9, 3), one("native", 20, 10, 2)})
+	for _, want := range []string{
+		"| 2x50 held | native | 3 | 5 | 2-10 |", // pods/s: 10, 5 and 2.5
+		"| 2x50 held | muster | 1 | 20 | 20-20 |",
+		"| 2x50 held | 4.00x | 4.00x | 0.25x |",
+		"| 4.5x lower |",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
+func TestQuantileIsTheNearestRank(t *testing.T) {
+	hundred := make([]float64, 100)
+	for i := range hundred {
+		hundred[i] = float64(i + 1)
+	}
+	for _, tc := range []struct {
+		of      []float64
+		q, want float64
+	}{{hundred, 0.5, 50}, {hundred, 0.99, 99}, {[]float64{1, 2, 3}, 0.5, 2}, {[]float64{1, 2, 3}, 0.99, 3}, {[]float64{7}, 0.5, 7}} {
+		if got := quantile(tc.of, tc.q); got != tc.want {
+			t.Errorf("quantile %g of %d values is %g, want %g", tc.q, len(tc.of), got, tc.want)
+		}
+	}
 }
