@@ -34,6 +34,9 @@ var variants = []string{"native", "muster"}
 // of every gang got a node.
 //
 // make perf-gangs measures all shapes; the defaults only show that it works.
+// Measure on a machine that does nothing else: others take not only time but
+// make a run use more CPU itself, as it then waits more and collects garbage
+// while it waits. The last column of the table says how much others took.
 func BenchmarkGangs(b *testing.B) {
 	out := *gangOut
 	if out == "" {
@@ -47,8 +50,8 @@ func BenchmarkGangs(b *testing.B) {
 		b.Fatal(err)
 	}
 	for rep := range *gangReps {
-		for _, shape := range strings.Split(*gangShapes, ",") {
-			for _, mode := range strings.Split(*gangModes, ",") {
+		for shape := range strings.SplitSeq(*gangShapes, ",") {
+			for mode := range strings.SplitSeq(*gangModes, ",") {
 				turns := slices.Clone(variants)
 				if rep%2 == 1 {
 					slices.Reverse(turns)
