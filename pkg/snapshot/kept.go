@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -26,6 +27,7 @@ type kept struct {
 	nodes  map[string]map[string]room // by node, then by the UID of the pod
 	places map[string]string          // node by UID
 	lost   map[gang.Key][]string      // UIDs of the members that were lost
+	count  atomic.Int64               // of places; every node of every cycle asks
 }
 
 // room is what is kept for one pod.
@@ -67,6 +69,7 @@ func (k *kept) put(node string, r room) {
 	}
 	k.nodes[node][uid] = r
 	k.places[uid] = node
+	k.count.Store(int64(len(k.places)))
 	if r.lost {
 		k.lost[r.gang] = append(k.lost[r.gang], uid)
 	}
@@ -86,6 +89,7 @@ func (k *kept) remove(uid string) bool {
 	}
 	r := k.nodes[node][uid]
 	delete(k.places, uid)
+	k.count.Store(int64(len(k.places)))
 	if delete(k.nodes[node], uid); len(k.nodes[node]) == 0 {
 		delete(k.nodes, node)
 	}
@@ -124,11 +128,7 @@ func (k *kept) dropLost(key gang.Key) bool {
 }
 
 // empty reports whether no room is kept for anybody.
-func (k *kept) empty() bool {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	return len(k.places) == 0
-}
+func (k *kept) empty() bool { return k.count.Load() == 0 }
 
 // from returns the pods for which room is kept on a node from a pod, which is of
 // the gang if it is of any. What is kept for a member that was lost and that is
@@ -154,6 +154,9 @@ func (k *kept) from(pod *v1.Pod, key gang.Key, node fwk.NodeInfo) []fwk.PodInfo 
 // Spares reports whether a node has room for the pod beside what is kept there
 // for others.
 func (g *Gangs) Spares(pod *v1.Pod, node fwk.NodeInfo) bool {
+	if g.kept.empty() {
+		return true
+	}
 	key, _, _ := MemberOf(pod)
 	others := g.kept.from(pod, key, node)
 	if len(others) == 0 {

@@ -10,11 +10,14 @@ import (
 
 // Filter implements fwk.FilterPlugin.
 func (pl *GangPlan) Filter(_ context.Context, state fwk.CycleState, pod *v1.Pod, node fwk.NodeInfo) *fwk.Status {
-	if s := seatOf(state); s != nil && s.node != "" && s.node != node.Node().Name {
-		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "the gang's plan has another node for this member")
+	if s := seatOf(state); s != nil {
+		if s.node != node.Node().Name {
+			return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "the gang's plan has another node for this member")
+		}
+		return nil // the plan has left alone what is kept for others
 	}
 	if !pl.gangs.Spares(pod, node) {
-		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "room is kept for members of a gang")
+		return fwk.NewStatus(fwk.Unschedulable, "room is kept for members of a gang")
 	}
 	return nil
 }
