@@ -29,7 +29,7 @@ type Hope struct {
 // other class a small change can matter in a roundabout way: it moves members
 // of one class out of the way of another.
 func HopeOf(v Verdict, classes []Class, total resources.Vector) Hope {
-	h := Hope{Anything: v.Obstructed && len(classes) > 1, Nodes: len(classes) > 1}
+	h := Hope{Anything: v.Obstructed, Nodes: len(classes) > 1}
 	for r := range v.Tally {
 		switch r.Code {
 		case reason.Resource, reason.Kept: // amounts: room that is kept counts as gained when it is given up
