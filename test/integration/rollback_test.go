@@ -119,9 +119,7 @@ func TestGangThatCannotBeCompletedAfterAKillIsRolledBack(t *testing.T) {
 	c.replicas("gang", 8, "8", "1")
 	x.waitHeld(c, g, 3, 8)
 	x.kill(t)
-	robber := c.pod("robber", "1")
-	robber.Spec.NodeName = c.ns + "-0"
-	c.create(robber)
+	c.create(c.robber())
 	x.proxy.deal(c.ns, nil)
 	x.start(t)
 	x.waitRolledBack(c, "gang", 3)
@@ -131,22 +129,28 @@ func TestGangThatCannotBeCompletedAfterAKillIsRolledBack(t *testing.T) {
 }
 
 // TestGangThatWasWholeIsNeverRolledBack: it lost a member, and there is no room
-// for another. What runs is left alone, also by a scheduler that did not start it.
+// for another. What runs is left alone, also by a scheduler that did not start
+// it, and also if one more member than it needs has waited from the beginning.
 func TestGangThatWasWholeIsNeverRolledBack(t *testing.T) {
 	t.Parallel()
-	for name, restart := range map[string]bool{"same": false, "next": true} {
-		t.Run("by the "+name+" scheduler", func(t *testing.T) {
+	for name, tc := range map[string]struct {
+		restart bool
+		members int
+	}{
+		"same":  {false, 4},
+		"next":  {true, 4},
+		"spare": {true, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			x := newTrial(t, "muster-whole-"+name)
 			c := x.cluster(t, "4")
-			c.replicas("gang", 4, "4", "1")
+			c.replicas("gang", tc.members, "4", "1")
 			c.waitBound("gang", 4)
-			robber := c.pod("robber", "1")
-			robber.Spec.NodeName = c.ns + "-0" // more than it has, until a member is gone
-			c.create(robber)
 			c.waitNextSecond("gang") // the API tells members from replacements by whole seconds
+			c.create(c.robber())     // more than the node has, until a member is gone
 			c.remove1(c.bound("gang")[0])
-			if restart {
+			if tc.restart {
 				x.kill(t)
 				x.start(t)
 			}
@@ -187,6 +191,13 @@ func TestGangIsKeptIfThatIsAsked(t *testing.T) {
 		t.Errorf("%d bindings of %s within a second", most, pod)
 	}
 	x.figures(c, "gang", faultyMembers)
+}
+
+// robber is a pod that is on the first node already, and takes one cpu of it.
+func (c *cluster) robber() *v1.Pod {
+	p := c.pod("robber", "1")
+	p.Spec.NodeName = c.ns + "-0"
+	return p
 }
 
 // waitRolledBack waits until at least one member was bound, and none is any
