@@ -14,10 +14,14 @@ import (
 )
 
 // NoFit is the one line that says why a gang cannot start: how many members
-// fit, what is short, and by how much on the nearest node.
+// fit, in which domain if it has to stay in one, of which roles there are too few,
+// what is short, and by how much on the nearest node.
 func NoFit(v gang.Verdict) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "gang %s: %d of %d members fit", v.Gang, v.Placed+v.Fit, v.Min)
+	fmt.Fprintf(&b, "gang %s: %d of %d members fit%s", v.Gang, v.Placed+v.Fit, v.Min, within(v))
+	for _, r := range v.Roles {
+		fmt.Fprintf(&b, "; role %s: %d of %d fit", r.Name, r.Fit, r.Min)
+	}
 	if len(v.Short) > 0 {
 		var asks, lacks []string
 		for _, s := range v.Short {
@@ -33,13 +37,30 @@ func NoFit(v gang.Verdict) string {
 	if len(counts) > 0 {
 		fmt.Fprintf(&b, "; of %s: %s", plural(v.Nodes, "node"), strings.Join(counts, ", "))
 	}
-	if v.Nodes == 0 {
+	if v.Nodes == 0 && v.Domain.Key == "" {
 		b.WriteString("; the cluster has no nodes")
 	}
 	if v.Note != "" {
 		fmt.Fprintf(&b, "; %s", v.Note)
 	}
 	return b.String()
+}
+
+// within says in which domain a gang fits best that has to stay in one.
+func within(v gang.Verdict) string {
+	d := v.Domain
+	in := fmt.Sprintf(" in %s %s", d.Key, strings.Join(d.Values, "/"))
+	switch {
+	case d.Key == "":
+		return ""
+	case v.Domains == 0:
+		return "; no node is in any " + d.Key
+	case v.Joined:
+		return in + ", where others of it are"
+	case v.Domains == 1:
+		return in + ", the only one"
+	}
+	return fmt.Sprintf("%s, the nearest of %d", in, v.Domains)
 }
 
 func plural(n int, word string) string {

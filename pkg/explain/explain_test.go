@@ -33,6 +33,39 @@ func TestNoFit(t *testing.T) {
 			},
 			"gang ml/train: 0 of 2 members fit; one more needs memory 1.5Gi and nvidia.com/gpu 8, the nearest node has memory 1023.9Mi and nvidia.com/gpu 7 free; of 3 nodes: 2 insufficient nvidia.com/gpu, 1 insufficient memory",
 		},
+		"a role is short, counted with the members that have a node": {
+			gang.Verdict{
+				Gang: key, Min: 9, Placed: 3, Need: 6, Fit: 5, Nodes: 1, Tally: reason.Tally{{Code: reason.Port}: 1},
+				Roles: []gang.RoleFit{{Role: gang.Role{Name: "worker", Min: 8}, Fit: 7}},
+			},
+			"gang ml/train: 8 of 9 members fit; role worker: 7 of 8 fit; of 1 node: 1 host port taken",
+		},
+		"it has to be in one rack": {
+			gang.Verdict{
+				Gang: key, Min: 8, Need: 8, Fit: 6, Nodes: 4, Domains: 12,
+				Domain: gang.Domain{Key: "example.com/rack", Values: []string{"east", "r7"}},
+				Tally:  reason.Tally{{Code: reason.Cordoned}: 4},
+			},
+			"gang ml/train: 6 of 8 members fit in example.com/rack east/r7, the nearest of 12; of 4 nodes: 4 marked unschedulable",
+		},
+		"it has to be in the one zone there is": {
+			gang.Verdict{
+				Gang: key, Min: 2, Need: 2, Fit: 1, Nodes: 1, Domains: 1,
+				Domain: gang.Domain{Key: "zone", Values: []string{"a"}}, Tally: reason.Tally{{Code: reason.Taint}: 1},
+			},
+			"gang ml/train: 1 of 2 members fit in zone a, the only one; of 1 node: 1 untolerated taint",
+		},
+		"it has to be where its other members are": {
+			gang.Verdict{
+				Gang: key, Min: 8, Placed: 4, Need: 4, Fit: 2, Nodes: 4, Domains: 1, Joined: true,
+				Domain: gang.Domain{Key: "zone", Values: []string{"a"}}, Tally: reason.Tally{{Code: reason.Taint}: 4},
+			},
+			"gang ml/train: 6 of 8 members fit in zone a, where others of it are; of 4 nodes: 4 untolerated taint",
+		},
+		"no node has the label of a required level": {
+			gang.Verdict{Gang: key, Min: 8, Need: 8, Domain: gang.Domain{Key: "example.com/rack"}},
+			"gang ml/train: 0 of 8 members fit; no node is in any example.com/rack",
+		},
 		"no nodes at all": {
 			gang.Verdict{Gang: key, Min: 1, Need: 1},
 			"gang ml/train: 0 of 1 members fit; the cluster has no nodes",

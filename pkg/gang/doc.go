@@ -4,7 +4,10 @@
 // It has two parts. The Roster is the life of every gang as a state machine:
 // it is told what happens (a member appears, is reserved, is bound, goes away)
 // and answers with what to do about it, as data. Plan places the members of one
-// gang on a cluster in one pass, all or nothing.
+// gang on a cluster, all or nothing: plan.go is the way through it, topology.go
+// says where it is tried, fill.go places members one class after the other,
+// search.go takes members back where that is not enough, and refusal.go finds out
+// what is missing.
 //
 // The package knows no Kubernetes types, no clock, no goroutine and no lock:
 // the caller serialises the calls to one Roster.

@@ -20,15 +20,14 @@ type Hope struct {
 	Anything bool
 }
 
-// HopeOf reads a verdict of Plan about these classes on a cluster of this
-// capacity.
+// HopeOf reads a verdict of Plan about these classes on a cluster.
 //
 // Members of one class that do not mind one another find a place for as many as
-// there is room for, so what they lack is what they need. The same holds for the
-// hardest of several classes, if the gang can do without none of it. For any
-// other class a small change can matter in a roundabout way: it moves members
-// of one class out of the way of another.
-func HopeOf(v Verdict, classes []Class, total resources.Vector) Hope {
+// there is room for, so what they lack is what they need. Of several classes, one
+// that would find too little room for itself alone lacks that much in any case,
+// if the gang can do without none of it. Else a small change can matter in a
+// roundabout way: it moves members of one class out of the way of another.
+func HopeOf(v Verdict, classes []Class, c Cluster) Hope {
 	h := Hope{Anything: v.Obstructed, Nodes: len(classes) > 1}
 	for r := range v.Tally {
 		switch r.Code {
@@ -40,18 +39,20 @@ func HopeOf(v Verdict, classes []Class, total resources.Vector) Hope {
 		}
 	}
 	h.Anything = h.Anything || slices.ContainsFunc(classes, func(c Class) bool { return c.Coupled })
-	if lack, ok := certain(v, classes, total); ok {
+	if v.Domains > 1 {
+		h.Nodes = true // and the nearest domain may be another then
+	} else if lack, ok := certain(v, classes, c); ok {
 		h.Room = []Lack{lack}
 		return h
 	}
-	for _, c := range classes {
-		h.Room = append(h.Room, Lack{Ask: c.Ask})
+	for _, class := range classes {
+		h.Room = append(h.Room, Lack{Ask: class.Ask})
 	}
 	return h
 }
 
 // certain returns a lack that every plan must see covered.
-func certain(v Verdict, classes []Class, total resources.Vector) (Lack, bool) {
+func certain(v Verdict, classes []Class, c Cluster) (Lack, bool) {
 	if len(classes) == 1 {
 		lack := Lack{Ask: classes[0].Ask, Members: max(1, v.Need-v.Fit)}
 		if len(v.Lacks) == 1 {
@@ -62,28 +63,14 @@ func certain(v Verdict, classes []Class, total resources.Vector) (Lack, bool) {
 	if v.Need < v.Members {
 		return Lack{}, false // it can do without some, and which is for the planner to choose
 	}
-	hardest := slices.MaxFunc(classes, func(a, b Class) int {
-		return compareShares(a.Ask, b.Ask, total)
-	})
-	alone := 0
-	for _, c := range classes {
-		if compareShares(c.Ask, hardest.Ask, total) == 0 {
-			alone++
+	for _, class := range classes {
+		room := 0
+		for _, free := range c.Free {
+			room += min(len(class.UIDs), resources.Room(free, class.Ask))
+		}
+		if room < len(class.UIDs) {
+			return Lack{Ask: class.Ask, Members: len(class.UIDs) - room}, true
 		}
 	}
-	at := slices.IndexFunc(v.Lacks, func(l Lack) bool { return slices.Equal(l.Ask, hardest.Ask) })
-	if alone != 1 || at < 0 {
-		return Lack{}, false
-	}
-	return v.Lacks[at], true
-}
-
-func compareShares(a, b, total resources.Vector) int {
-	switch x, y := resources.Share(a, total), resources.Share(b, total); {
-	case x < y:
-		return -1
-	case x > y:
-		return 1
-	}
-	return 0
+	return Lack{}, false
 }

@@ -11,10 +11,14 @@ import (
 // Class is a set of members that are alike in everything that placement looks at.
 type Class struct {
 	UIDs []string // in the order in which they get nodes
+	Role string   // of all of them; "" for none
 	Ask  resources.Vector
 	// Coupled members constrain one another, by affinity, spread or shared
 	// volumes: placing one can open or close nodes for the next.
 	Coupled bool
+	// Closed is true for the nodes that are known to refuse a member whatever is
+	// placed; nil if none is known.
+	Closed []bool
 	// Seconds until the images of a member are ready, by node; nil if it does not matter.
 	Seconds []float64
 }
@@ -22,191 +26,268 @@ type Class struct {
 // Cluster is what there is to place on: values that stay as they are while one
 // plan is made.
 type Cluster struct {
-	Nodes     []string // names
+	Nodes     []string // names, in ascending order
 	Resources resources.Index
-	Free      []resources.Vector // by node; changed by Plan
+	Free      []resources.Vector // by node; Plan counts on it, and leaves it as it was
 	Total     resources.Vector   // over all nodes
+	// Labels has, by level of the topology and then by node, the value of the
+	// level's label; "" for a node without it.
+	Labels [][]string
 }
 
 // Trial is the what-if world in which a plan is tried.
 type Trial interface {
 	// Fits says whether the member would be accepted by the node, given
-	// everything that was placed before.
+	// everything that is placed.
 	Fits(class, node int, uid string) reason.Reason
-	// Place puts the member on the node for the rest of the trial.
+	// Survey asks Fits about many nodes at once. It may do so in parallel.
+	Survey(class int, nodes []int, uid string) []reason.Reason
+	// Kept is the room on the node that is kept for pods outside the gang; nil for none.
+	Kept(node int) resources.Vector
+	// Place puts the member on the node, until Undo takes it back. The member that
+	// was placed last is taken back first.
 	Place(class, node int, uid string)
+	Undo(class, node int, uid string)
 }
 
 // Placement is the node of every placed member, by UID.
 type Placement map[string]string
 
-// Order is the order in which the classes choose their nodes, by the largest
-// share of the cluster's capacity that one member takes.
-type Order uint8
-
-// The orders. HardestFirst finds most; EasiestFirst finds a place for a gang that
-// can do without its hardest members.
-const (
-	HardestFirst Order = iota
-	EasiestFirst
-)
-
-// Plan places the members of classes on c, at least need of them, or nobody.
+// Plan finds nodes for as many members as the turn needs, up to its limit, or
+// for nobody.
 //
-// For each class the nodes with room are tried in the order
-// of the time until its images are ready there, then of how many of its members
-// they take, fullest first; so the slowest member starts as early as it can,
-// and few nodes pull. A node's room is arithmetic; whether it accepts a member
-// is for the trial to say, which is asked once for every member.
+// A gang with a topology is tried in one domain after the other (see stages).
+// Within a domain, or in the whole cluster, the classes choose their nodes in
+// several orders: the hardest first, by the largest share of the cluster's
+// capacity that one member takes; the easiest first, for a gang that can do
+// without its hardest members; and as given. Members whose role the gang lacks
+// come before others. A class takes the nodes in the order of the time until its
+// images are ready there, then of how many of its members they take, fullest
+// first, then of the names; so the slowest member starts as early as it can, and
+// few nodes pull.
 //
-// If members are not coupled and of one class, Plan finds a place for as many
-// as any order could. In other cases it is a heuristic: it may say no where
-// another order would have found a place.
+// A node's room is arithmetic; whether it accepts a member is for the trial to
+// say, which is asked as late and as rarely as it can be: the nodes are looked
+// at one by one until everybody has one, and an answer that cannot have changed
+// is not asked for again.
 //
-// Cost: one pass of arithmetic over all nodes and one sort per class, and one
-// question to the trial per member, plus one per node that refuses.
-func Plan(c Cluster, classes []Class, need int, by Order, t Trial) (Placement, Verdict) {
-	p := planner{c: c, t: t, placed: Placement{}}
-	order := make([]int, len(classes))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		harder := cmp.Compare(resources.Share(classes[b].Ask, c.Total), resources.Share(classes[a].Ask, c.Total))
-		if by == EasiestFirst {
-			return -harder
-		}
-		return harder
-	})
-	v := Verdict{Need: need, Nodes: len(c.Nodes), Resources: c.Resources}
-	left := make([][]string, len(classes))
-	coupled := false
-	for i, class := range classes {
-		left[i] = class.UIDs
-		v.Members += len(class.UIDs)
-		coupled = coupled || class.Coupled
-	}
-	// A coupled class may fit only after a later one: go round until nobody more does.
-	for before := -1; before < len(p.placed); {
-		before = len(p.placed)
-		v.Tally, v.Short = nil, nil
-		for _, i := range order {
-			if left[i] = p.place(i, classes[i], left[i]); len(left[i]) > 0 && v.Tally == nil {
-				v.Tally, v.Short = p.explain(classes[i])
-			}
-		}
-		if !coupled {
-			break
+// For one class whose members are not coupled, Plan finds a place whenever there
+// is one. In other cases, where no order does and arithmetic allows it, a
+// search that takes members back tries further, within a fixed effort (see
+// search): small gangs on few nodes are then decided for certain too, as long as
+// they are not coupled. Beyond that, Plan may say no where there is a place.
+//
+// Cost: for a gang that fits where it looks first, one step per member; for one
+// that does not, one pass of arithmetic over all nodes per class and order, and
+// one question to the trial per class and node.
+func Plan(c Cluster, turn Turn, classes []Class, t Trial) (Placement, Verdict) {
+	p := newPlanner(c, turn.Need, classes, t)
+	defer p.restore()
+	stages := p.stages(turn)
+	for _, stage := range stages {
+		if p.tryAll(stage.scopes) {
+			return p.success(turn)
 		}
 	}
-	v.Fit = len(p.placed)
-	if v.Fit < need {
-		return nil, v
-	}
-	return p.placed, v
+	return nil, p.refusal(turn, stages[len(stages)-1])
 }
 
+// planner is the state of one call of Plan.
 type planner struct {
-	c      Cluster
-	t      Trial
-	placed Placement
-	why    []reason.Reason // by node, for the class at hand; the zero value where not asked
+	c       Cluster
+	quota   Quota
+	classes []Class
+	t       Trial
+
+	orders [][]int // of the classes, each once, the hardest first in the first
+	role   []int   // by class: the position in quota.Roles, or -1
+	used   []int   // by class: how many of its members are placed
+	lack   []int   // by role of the quota: how many are missing
+	placed []step  // in order
+
+	on      map[int]uint64           // by node: a hash of what is placed there; 0 or absent for nothing
+	looked  []bool                   // by node: what is kept there is known
+	kept    map[int]resources.Vector // by node: if anything is
+	answers map[question]reason.Reason
+	// obstructed is set when a node refused for what pods on it or elsewhere do,
+	// other than take room.
+	obstructed bool
+	effort     int    // that is left for search
+	tried      *scope // what is placed is how this scope was filled last,
+	by         []int  // in this order
 }
 
-// candidate is a node with room for the class at hand.
-type candidate struct {
-	node, room int
-	seconds    float64
+// step is the placement of one member.
+type step struct{ class, node int }
+
+// question is one that the trial was asked: about a class and a node on which
+// this was placed.
+type question struct {
+	class, node int
+	on          uint64
 }
 
-// place gives nodes to as many of the members, all of class i, as it can and
-// returns those that are left.
-func (p *planner) place(i int, class Class, members []string) []string {
-	p.why = make([]reason.Reason, len(p.c.Nodes))
-	nodes := p.candidates(class, len(members))
-	for progress := true; progress && len(members) > 0; {
-		progress = false
-		for _, n := range nodes {
-			for len(members) > 0 && p.fits(i, class, n.node, members[0]) {
-				p.t.Place(i, n.node, members[0])
-				for r, a := range class.Ask {
-					p.c.Free[n.node][r] -= a
-				}
-				p.placed[members[0]] = p.c.Nodes[n.node]
-				members = members[1:]
-				if class.Coupled {
-					progress = true // a node that refused before may accept now
-					break
-				}
-			}
+func newPlanner(c Cluster, quota Quota, classes []Class, t Trial) *planner {
+	p := &planner{
+		c: c, quota: quota, classes: classes, t: t,
+		role: make([]int, len(classes)),
+		used: make([]int, len(classes)),
+		lack: make([]int, len(quota.Roles)),
+		on:   map[int]uint64{}, looked: make([]bool, len(c.Nodes)), kept: map[int]resources.Vector{}, answers: map[question]reason.Reason{},
+		effort: maxEffort,
+	}
+	for i, class := range classes {
+		p.role[i] = slices.IndexFunc(quota.Roles, func(r Role) bool { return r.Name == class.Role })
+	}
+	for r, role := range quota.Roles {
+		p.lack[r] = role.Min
+	}
+	p.order()
+	return p
+}
+
+// order lists the orders in which the classes choose. Equal classes come in the
+// order of their first members, whatever order they are given in.
+func (p *planner) order() {
+	given := make([]int, len(p.classes))
+	for i := range given {
+		given[i] = i
+	}
+	byUID := func(a, b int) int { return cmp.Compare(p.classes[a].UIDs[0], p.classes[b].UIDs[0]) }
+	slices.SortFunc(given, byUID)
+	byShare := func(a, b int) int {
+		return cmp.Compare(resources.Share(p.classes[a].Ask, p.c.Total), resources.Share(p.classes[b].Ask, p.c.Total))
+	}
+	hardest, easiest := slices.Clone(given), slices.Clone(given)
+	slices.SortStableFunc(hardest, func(a, b int) int { return byShare(b, a) })
+	slices.SortStableFunc(easiest, byShare)
+	for _, order := range [][]int{hardest, easiest, given} {
+		if !slices.ContainsFunc(p.orders, func(o []int) bool { return slices.Equal(o, order) }) {
+			p.orders = append(p.orders, order)
 		}
 	}
-	return members
 }
 
-// fits reports whether the node takes one more member. It does not ask again
-// where the last answer cannot have changed.
-func (p *planner) fits(i int, class Class, node int, uid string) bool {
-	switch last := p.why[node].Code; {
-	case resources.Room(p.c.Free[node], class.Ask) == 0:
-		return false
-	case last != reason.None && last != reason.PodRules && last != reason.Spread:
-		return false
+// tryAll tries the scopes of a stage one after the other: all of them in the
+// quick way, then those that may still do by searching.
+func (p *planner) tryAll(scopes []scope) bool {
+	p.sort(scopes)
+	for at := range scopes {
+		if s := &scopes[at]; (s.all || p.possible(s)) && p.tryOrders(s) {
+			return true
+		}
 	}
-	p.why[node] = p.t.Fits(i, node, uid)
-	return p.why[node].Fits()
+	for at := range scopes {
+		if s := &scopes[at]; s.order != nil && p.searchable(s) && p.search(s) {
+			p.fill(s.order, s) // with those that it could do without
+			return true
+		}
+	}
+	return false
 }
 
-func (p *planner) candidates(class Class, members int) []candidate {
-	nodes := make([]candidate, 0, len(p.c.Nodes))
-	for n, free := range p.c.Free {
-		if room := resources.Room(free, class.Ask); room > 0 {
-			s := 0.0
-			if class.Seconds != nil {
-				s = class.Seconds[n]
-			}
-			nodes = append(nodes, candidate{n, min(room, members), s})
+// tryOrders fills the scope in one order after the other until that does, or
+// what was learnt so far says that none will.
+func (p *planner) tryOrders(s *scope) bool {
+	for i, order := range p.orders {
+		if i > 0 && !p.possible(s) {
+			return false
+		}
+		if p.try(order, s); p.met() {
+			return true
 		}
 	}
-	slices.SortFunc(nodes, func(a, b candidate) int {
-		return cmp.Or(
-			cmp.Compare(a.seconds, b.seconds),
-			cmp.Compare(b.room, a.room),
-			cmp.Compare(p.c.Nodes[a.node], p.c.Nodes[b.node]),
-		)
-	})
-	return nodes
+	return false
 }
 
-// explain counts why the nodes take no further member of the class, and finds
-// by how little the nearest ones fall short.
-func (p *planner) explain(class Class) (reason.Tally, []Shortage) {
-	tally := reason.Tally{}
-	best := resources.Vector(nil)
-	for n, free := range p.c.Free {
-		why := p.why[n]
-		if at := resources.Tightest(free, class.Ask); why.Fits() && at >= 0 {
-			why = reason.Reason{Code: reason.Resource, Detail: p.c.Resources[at]}
-		}
-		tally[why]++
-		if why.Code == reason.Resource && (best == nil || p.lack(free, class.Ask) < p.lack(best, class.Ask)) {
-			best = free
-		}
+// try fills the scope, from nothing, and notes how far that gets. What it placed
+// stays, until something else is tried.
+func (p *planner) try(order []int, s *scope) {
+	p.undoAll()
+	p.fill(order, s)
+	if missing := p.missing(); s.order == nil || missing < s.missing {
+		s.order, s.missing = order, missing
 	}
-	var short []Shortage
-	for r, free := range best {
-		if ask := class.Ask[r]; free < ask {
-			short = append(short, Shortage{Resource: p.c.Resources[r], Ask: ask, Free: max(0, free)})
-		}
-	}
-	return tally, short
+	p.tried, p.by = s, order
 }
 
-// lack measures how far free is from one more ask, as a share of the cluster.
-func (p *planner) lack(free, ask resources.Vector) float64 {
-	missing := make(resources.Vector, len(ask))
-	for r, a := range ask {
-		missing[r] = a - max(0, free[r])
+// met reports whether the turn has what it needs.
+func (p *planner) met() bool { return p.missing() == 0 }
+
+// missing is how many more members need a node.
+func (p *planner) missing() int { return max(p.quota.Need-len(p.placed), p.lacking()) }
+
+// lacking is how many members of wanted roles are missing.
+func (p *planner) lacking() int {
+	sum := 0
+	for _, n := range p.lack {
+		sum += n
 	}
-	return resources.Share(missing, p.c.Total)
+	return sum
+}
+
+// put places the next member of class i on node n.
+func (p *planner) put(i, n int) {
+	p.t.Place(i, n, p.classes[i].UIDs[p.used[i]])
+	p.used[i]++
+	if r := p.role[i]; r >= 0 {
+		p.lack[r] = max(0, p.quota.Roles[r].Min-p.inRole(r))
+	}
+	for r, a := range p.classes[i].Ask {
+		p.c.Free[n][r] -= a
+	}
+	p.on[n] += mix(uint64(i))
+	p.placed = append(p.placed, step{i, n})
+}
+
+// undo takes the last placed member back.
+func (p *planner) undo() {
+	last := p.placed[len(p.placed)-1]
+	i, n := last.class, last.node
+	p.placed = p.placed[:len(p.placed)-1]
+	p.on[n] -= mix(uint64(i))
+	for r, a := range p.classes[i].Ask {
+		p.c.Free[n][r] += a
+	}
+	p.used[i]--
+	if r := p.role[i]; r >= 0 {
+		p.lack[r] = max(0, p.quota.Roles[r].Min-p.inRole(r))
+	}
+	p.t.Undo(i, n, p.classes[i].UIDs[p.used[i]])
+}
+
+func (p *planner) inRole(r int) int {
+	sum := 0
+	for i, at := range p.role {
+		if at == r {
+			sum += p.used[i]
+		}
+	}
+	return sum
+}
+
+func (p *planner) undoAll() {
+	p.tried = nil
+	for len(p.placed) > 0 {
+		p.undo()
+	}
+}
+
+// restore leaves the cluster as it was given.
+func (p *planner) restore() {
+	p.undoAll()
+	for n, kept := range p.kept {
+		for r, k := range kept {
+			p.c.Free[n][r] += k
+		}
+	}
+}
+
+// mix spreads the bits of a number, so that sums of mixed numbers tell
+// multisets of numbers apart.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
 }

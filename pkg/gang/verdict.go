@@ -11,11 +11,26 @@ type Verdict struct {
 	Gang    Key
 	Min     int // members that the gang needs
 	Placed  int // members that have a node already; 0 <= Placed
-	Need    int // members that still need one; Need = Min - Placed
+	Need    int // members that still need one
 	Members int // members that the plan tried to place
-	Fit     int // members that the plan found a node for, 0 <= Fit <= Members
-	Nodes   int // nodes in the cluster
-	// Tally counts the nodes by why they take no further member of the first
+	// Fit is how many of the needed members the plan found a node for, 0 <= Fit < Need;
+	// if there is a plan, how many of all.
+	Fit int
+	// Order is the UIDs of the members that have a place, each accepted by its node
+	// when those before it are there. Of coupled members that may hold in no other
+	// order; other members may come as they like.
+	Order []string
+	// Roles are those of which the gang lacks members.
+	Roles []RoleFit
+	// Domain is where most of them fit, if the topology keeps the gang in one
+	// domain. Its key is empty if it does not.
+	Domain Domain
+	// Domains is how many domains it had to choose from; 0 if no node has the labels.
+	Domains int
+	// Joined is set if members of the gang are in the domain already, and keep it there.
+	Joined bool
+	Nodes  int // nodes in the domain, or else in the cluster
+	// Tally counts these nodes by why they take no further member of the first
 	// class that did not fit.
 	Tally reason.Tally
 	// Short is what the nearest node lacks for one more member of that class;
@@ -26,7 +41,11 @@ type Verdict struct {
 	// Lacks are the members that found no node, by class, of those that the gang
 	// cannot do without: room for so many more of them would help.
 	Lacks []Lack
-	// Obstructed is set if something else than amounts kept members off a node.
+	// Obstructed is set if room for Lacks may not be all it takes, or less may do:
+	// pods keep members off nodes by other means than amounts, such as ports,
+	// affinity or volumes, or the members would fit if they were arranged better.
+	// What nodes are in themselves (labels, taints, cordoned) does not count. It
+	// may be set where a closer look would find that it need not be.
 	Obstructed bool
 	// Hope is the least that has to change before the gang can fit.
 	Hope Hope
@@ -38,6 +57,18 @@ type Verdict struct {
 type Lack struct {
 	Ask     resources.Vector // of one of them
 	Members int              // > 0
+}
+
+// RoleFit is how far a role is from its minimum.
+type RoleFit struct {
+	Role     // with the minimum of the whole gang
+	Fit  int // members that have a node, or could get one; 0 <= Fit < Min
+}
+
+// Domain is the nodes that share the values of labels.
+type Domain struct {
+	Key    string   // of the label of its level
+	Values []string // of the labels of all levels down to that, the widest first
 }
 
 // Shortage is an amount that is lacking on the nearest node.

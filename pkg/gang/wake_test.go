@@ -32,18 +32,18 @@ func newField(b *bench) *field {
 // try plans a gang on the present cluster, which is the snapshot that its
 // verdict is about. It reports whether there is a plan; else the gang waits.
 func (f *field) try(uid string, classes []gang.Class, need int) bool {
-	f.asks, f.apart = nil, nil
+	f.asks, f.names, f.near, f.apart, f.port, f.refuse = nil, nil, nil, nil, nil, nil
 	for _, c := range classes {
-		f.asks, f.apart = append(f.asks, c.Ask), append(f.apart, false)
+		f.add(c, "", "", false, false, nil)
 	}
 	cluster := f.cluster()
-	placed, v := gang.Plan(cluster, classes, need, gang.HardestFirst, f.clone())
+	placed, v := gang.Plan(cluster, gang.Turn{Need: gang.Quota{Need: need}}, classes, f.clone())
 	if placed != nil {
 		f.wakes.End(uid)
 		return true
 	}
 	f.show()
-	f.wakes.Wait(uid, gang.HopeOf(v, classes, cluster.Total), nil)
+	f.wakes.Wait(uid, gang.HopeOf(v, classes, cluster), nil)
 	return false
 }
 
@@ -160,10 +160,9 @@ func TestWakeStories(t *testing.T) {
 func TestWhoCouldFitIsWoken(t *testing.T) {
 	fitted, vain := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		b, classes := drawBench(t, rapid.IntRange(1, 3).Draw(t, "classes"))
+		b, classes := drawField(t, rapid.IntRange(1, 3).Draw(t, "classes"))
 		members := 0
 		for i := range classes {
-			classes[i].Seconds = nil
 			members += len(classes[i].UIDs)
 		}
 		for n := range b.tainted {
@@ -193,7 +192,7 @@ func TestWhoCouldFitIsWoken(t *testing.T) {
 				f.tainted[n] = !f.tainted[n]
 				retainted = true
 			}
-			placed, _ := gang.Plan(f.cluster(), classes, need, gang.HardestFirst, f.clone())
+			placed, _ := gang.Plan(f.cluster(), gang.Turn{Need: gang.Quota{Need: need}}, classes, f.clone())
 			hope, _ := f.wakes.Waits("gang")
 			due := f.wakes.Due("gang") || retainted && hope.Nodes || hope.Anything
 			if placed != nil && !due && !possible(start, nil, classes, need) {
@@ -234,7 +233,7 @@ func (f *field) usable() []resources.Vector {
 // all, after those who ask for asks.
 func possible(free, asks []resources.Vector, classes []gang.Class, need int) bool {
 	if need == 0 {
-		return exhaustive(free, asks)
+		return placeable(free, asks)
 	}
 	for i, c := range classes {
 		for n := min(need, len(c.UIDs)); n > 0; n-- {
@@ -244,6 +243,47 @@ func possible(free, asks []resources.Vector, classes []gang.Class, need int) boo
 		}
 	}
 	return false
+}
+
+func placeable(free, asks []resources.Vector) bool {
+	if len(asks) == 0 {
+		return true
+	}
+	for n := range free {
+		if resources.Room(free[n], asks[0]) == 0 {
+			continue
+		}
+		rest := slices.Clone(free)
+		rest[n] = slices.Clone(free[n])
+		for r, a := range asks[0] {
+			rest[n][r] -= a
+		}
+		if placeable(rest, asks[1:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// drawField draws a small cluster and classes of equal members without rules.
+func drawField(t *rapid.T, classes int) (*bench, []gang.Class) {
+	b := &bench{index: resources.Index{resources.CPU, resources.Memory}}
+	for n := range rapid.IntRange(1, 4).Draw(t, "nodes") {
+		b.nodes = append(b.nodes, fmt.Sprintf("n%d", n))
+		b.free = append(b.free, resources.Vector{rapid.Int64Range(-1, 6).Draw(t, "cpu"), rapid.Int64Range(0, 6).Draw(t, "memory")})
+		b.tainted = append(b.tainted, false)
+		b.on = append(b.on, map[int]int{})
+	}
+	var out []gang.Class
+	for i := range classes {
+		c := gang.Class{Ask: resources.Vector{rapid.Int64Range(1, 4).Draw(t, "ask cpu"), rapid.Int64Range(0, 4).Draw(t, "ask memory")}}
+		for m := range rapid.IntRange(1, 4).Draw(t, "members") {
+			c.UIDs = append(c.UIDs, fmt.Sprintf("c%d-%d", i, m))
+		}
+		out = append(out, c)
+		b.add(c, "", "", false, false, nil)
+	}
+	return b, out
 }
 
 // TestAChangeCountsOnce: an event is asked about for every gang that waits, and

@@ -37,7 +37,7 @@ func (a *Attempt) Cause() Cause { return a.cause }
 // Refused ends the attempt: there is no place for the gang on these nodes, the
 // snapshot of the present cycle. What it hopes for is looked out for from now
 // on. keptOn returns for whom room is kept on a node.
-func (a *Attempt) Refused(v gang.Verdict, nodes []fwk.NodeInfo, keptOn func(fwk.NodeInfo) []fwk.PodInfo) {
+func (a *Attempt) Refused(v gang.Verdict, nodes []fwk.NodeInfo, keptOn func(*v1.Pod, fwk.NodeInfo) []fwk.PodInfo) {
 	a.end(metrics.Refused)
 	if a.cause != New {
 		metrics.UselessAttempts.WithLabelValues(string(a.cause)).Inc()

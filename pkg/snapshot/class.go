@@ -20,7 +20,7 @@ func classKey(pod *v1.Pod) string {
 		}
 	}
 	spec.Hostname, spec.Subdomain = "", ""
-	spec.InitContainers, spec.Containers = filtered(spec.InitContainers), filtered(spec.Containers)
+	spec.InitContainers, spec.Containers = bare(spec.InitContainers), bare(spec.Containers)
 	text, err := spec.Marshal() // of all encodings the one that is cheap, with maps in order
 	if err != nil {             // cannot be: API types marshal
 		return string(pod.UID)
@@ -28,23 +28,28 @@ func classKey(pod *v1.Pod) string {
 	if !coupled(pod) {
 		return string(text)
 	}
-	// Labels matter to what members say about one another. What other pods say
-	// about them, the filters say in each member's own cycle.
-	labels := maps.Clone(pod.Labels)
-	for _, own := range []string{"batch.kubernetes.io/job-completion-index", "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"} {
-		delete(labels, own) // each member's own
-	}
-	return string(text) + fmt.Sprint(labels) // in the order of the keys
+	return string(text) + labelKey(pod)
 }
 
-// filtered returns the containers with only what a filter looks at.
-func filtered(containers []v1.Container) []v1.Container {
+// bare returns containers with nothing but what a filter may look at.
+func bare(containers []v1.Container) []v1.Container {
 	out := make([]v1.Container, len(containers))
 	for i := range containers {
 		c := &containers[i]
 		out[i] = v1.Container{Image: c.Image, Ports: c.Ports, Resources: c.Resources, RestartPolicy: c.RestartPolicy}
 	}
 	return out
+}
+
+// labelKey returns equal text for pods with equal labels. Labels matter to what
+// members say about one another. What other pods say about them, the filters say
+// in each member's own cycle.
+func labelKey(pod *v1.Pod) string {
+	labels := maps.Clone(pod.Labels)
+	for _, own := range []string{"batch.kubernetes.io/job-completion-index", "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"} {
+		delete(labels, own) // each member's own
+	}
+	return fmt.Sprint(labels) // sorted by key
 }
 
 // filterable reports whether a volume can keep a pod off a node.

@@ -111,7 +111,7 @@ func (w *waits) summoned(pod *v1.Pod) {
 }
 
 // await records that a gang was refused on these nodes.
-func (g *Gangs) await(key gang.Key, by *v1.Pod, index resources.Index, hope gang.Hope, nodes []fwk.NodeInfo, keptOn func(fwk.NodeInfo) []fwk.PodInfo) {
+func (g *Gangs) await(key gang.Key, by *v1.Pod, index resources.Index, hope gang.Hope, nodes []fwk.NodeInfo, keptOn func(*v1.Pod, fwk.NodeInfo) []fwk.PodInfo) {
 	kept := keptFor(by, nodes, keptOn) // takes the queue's lock
 	w := g.waits
 	w.mu.Lock()
@@ -141,11 +141,11 @@ func (g *Gangs) await(key gang.Key, by *v1.Pod, index resources.Index, hope gang
 
 // keptFor returns the pods for which room is kept from the gang of a pod, by
 // the position of the node.
-func keptFor(by *v1.Pod, nodes []fwk.NodeInfo, keptOn func(fwk.NodeInfo) []fwk.PodInfo) map[int][]fwk.PodInfo {
+func keptFor(by *v1.Pod, nodes []fwk.NodeInfo, keptOn func(*v1.Pod, fwk.NodeInfo) []fwk.PodInfo) map[int][]fwk.PodInfo {
 	own, _, _ := MemberOf(by)
 	kept := map[int][]fwk.PodInfo{}
 	for n, node := range nodes {
-		for _, info := range keptOn(node) {
+		for _, info := range keptOn(by, node) {
 			key, _, member := MemberOf(info.GetPod())
 			if member && key == own || corev1helpers.PodPriority(info.GetPod()) < corev1helpers.PodPriority(by) {
 				continue

@@ -49,7 +49,7 @@ func sleeper(g *Gangs, name string, lack int, nodes []fwk.NodeInfo, nominated ..
 	g.Attempt(key, rep, 4).Refused(gang.Verdict{
 		Resources: index,
 		Hope:      gang.Hope{Room: []gang.Lack{{Ask: resources.Vector{2000, 0}, Members: lack}}},
-	}, nodes, func(node fwk.NodeInfo) (on []fwk.PodInfo) {
+	}, nodes, func(_ *v1.Pod, node fwk.NodeInfo) (on []fwk.PodInfo) {
 		for _, info := range nominated {
 			if info.GetPod().Status.NominatedNodeName == node.Node().Name {
 				on = append(on, info)

@@ -3,7 +3,7 @@ package snapshot
 import (
 	"context"
 	"fmt"
-	"strings"
+	"slices"
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -17,21 +17,52 @@ import (
 	"github.com/muster-scheduler/muster/pkg/resources"
 )
 
+// Worlds makes the worlds of one profile and keeps what they have in common. It
+// is for the goroutine that runs the scheduling cycles.
+type Worlds struct {
+	fw      framework.Framework
+	seconds func(*v1.Pod, []fwk.NodeInfo) []float64
+	keptOn  func(*v1.Pod, fwk.NodeInfo) []fwk.PodInfo
+	table   *table
+	ignored map[string]bool // by resource, once known: the filters do not mind it
+}
+
+// NewWorlds returns the worlds of a profile. seconds returns the time until a
+// pod's images are ready on each node, or nil. keptOn returns the
+// pods that are not nominated for which room is kept on a node from a pod. Either
+// may be nil itself.
+func NewWorlds(fw framework.Framework, seconds func(*v1.Pod, []fwk.NodeInfo) []float64, keptOn func(*v1.Pod, fwk.NodeInfo) []fwk.PodInfo) *Worlds {
+	return &Worlds{fw: fw, seconds: seconds, keptOn: keptOn, table: newTable(), ignored: map[string]bool{}}
+}
+
 // World is the cluster as one scheduling cycle sees it, in which a gang can be
 // tried: members are put on private copies of nodes, and the profile's own
 // plugins say whether each is accepted. Nothing of it is seen outside.
 //
 // It implements gang.Trial. It is for one goroutine, within one scheduling cycle.
 type World struct {
+	*Worlds
 	ctx     context.Context
-	fw      framework.Framework
-	nodes   []fwk.NodeInfo
-	private []bool // by node: it is our copy
+	private map[int]fwk.NodeInfo // by row: our copies
+	coming  map[int][]string     // by row: members that are to be put on our copy before it is asked
 	classes []class
-	pods    map[string]*framework.PodInfo // by UID
+	coupled bool                  // some class is
+	pods    map[string]memberInfo // by UID
 	vetoed  sets.Set[string]
 	err     error
+
+	repulsion repulsion
 }
+
+// memberInfo is a pod that counts its resources once for its whole class: doing so
+// for each of them costs more than all the rest of placing it.
+type memberInfo struct {
+	*framework.PodInfo
+	resources *fwk.PodResource
+}
+
+// CalculateResource implements fwk.PodInfo.
+func (m memberInfo) CalculateResource() fwk.PodResource { return *m.resources }
 
 // class is what all members of a gang.Class share.
 type class struct {
@@ -40,6 +71,10 @@ type class struct {
 	state    fwk.CycleState
 	only     sets.Set[string] // nodes that PreFilter left; nil for all
 	rejected *fwk.Status      // PreFilter refused the class everywhere
+	closed   *closed
+	spread   spread
+
+	resources fwk.PodResource
 }
 
 // whatIfKey marks the cycle states of trials, so that plugins that plan do not
@@ -56,56 +91,66 @@ func InTrial(state fwk.CycleState) bool {
 	return err == nil
 }
 
-// NewWorld returns the world of one cycle for the given pods, and the question
-// about them in the planner's terms. seconds returns the time until a pod's
-// images are ready on each node, or nil.
-func NewWorld(ctx context.Context, fw framework.Framework, nodes []fwk.NodeInfo, pods []*v1.Pod, veto []string,
-	seconds func(*v1.Pod, []fwk.NodeInfo) []float64,
-) (*World, gang.Cluster, []gang.Class, error) {
+// New returns the world of one cycle for the pods of a turn, and the question
+// about them in the planner's terms. The cluster is valid until the next call.
+func (ws *Worlds) New(ctx context.Context, nodes []fwk.NodeInfo, pods []*v1.Pod, turn gang.Turn) (*World, gang.Cluster, []gang.Class, error) {
+	ws.table.refresh(nodes)
 	w := &World{
+		Worlds:  ws,
 		ctx:     ctx,
-		fw:      fw,
-		nodes:   append([]fwk.NodeInfo(nil), nodes...),
-		private: make([]bool, len(nodes)),
-		pods:    make(map[string]*framework.PodInfo, len(pods)),
-		vetoed:  sets.New(veto...),
+		private: map[int]fwk.NodeInfo{},
+		coming:  map[int][]string{},
+		pods:    make(map[string]memberInfo, len(pods)),
+		vetoed:  sets.New(turn.Veto...),
 	}
 	var classes []gang.Class
 	byKey := map[string]int{}
-	index := resources.Index{resources.CPU, resources.Memory, resources.Pods, string(v1.ResourceEphemeralStorage)}
+	minded := slices.ContainsFunc(pods, apart)
 	for _, pod := range pods {
 		info, err := framework.NewPodInfo(pod)
 		if err != nil {
 			return nil, gang.Cluster{}, nil, fmt.Errorf("reading affinity of pod %s: %w", klog.KObj(pod), err)
 		}
-		w.pods[string(pod.UID)] = info
+		role := pod.Annotations[gang.RoleAnnotation]
 		key := classKey(pod)
-		i, ok := byKey[key]
+		full := role + "/" + key
+		if minded {
+			full += labelKey(pod)
+		}
+		i, ok := byKey[full]
 		if !ok {
 			i = len(classes)
-			byKey[key] = i
-			classes = append(classes, gang.Class{Coupled: coupled(pod)})
-			w.classes = append(w.classes, w.newClass(pod, classes[i].Coupled))
-			if seconds != nil {
-				classes[i].Seconds = seconds(pod, nodes)
-			}
-			for name := range info.CalculateResource().Resource.GetScalarResources() {
-				if index.Position(string(name)) < 0 {
-					index = append(index, string(name))
-				}
-			}
+			byKey[full] = i
+			classes = append(classes, gang.Class{Role: role, Coupled: coupled(pod)})
+			w.classes = append(w.classes, w.newClass(pod, key, classes[i].Coupled))
+			w.classes[i].resources = info.CalculateResource()
 		}
+		w.pods[string(pod.UID)] = memberInfo{info, &w.classes[i].resources}
 		classes[i].UIDs = append(classes[i].UIDs, string(pod.UID))
 	}
+	w.findRepulsion(classes)
+	w.coupled = slices.ContainsFunc(w.classes, func(c class) bool { return c.coupled })
 	for i := range classes {
-		classes[i].Ask = ask(index, w.pods[classes[i].UIDs[0]])
+		w.need(i)
 	}
-	return w, w.cluster(index, pods[0]), classes, w.err
+	for i := range classes {
+		classes[i].Ask = ws.table.ask(w.pods[classes[i].UIDs[0]])
+		classes[i].Closed = w.classes[i].closed.rows
+		if ws.seconds != nil {
+			classes[i].Seconds = ws.seconds(w.classes[i].pod, ws.table.nodes)
+		}
+	}
+	cluster := gang.Cluster{Nodes: ws.table.names, Resources: ws.table.resources, Free: ws.table.free, Total: ws.table.total}
+	for _, level := range turn.Spec.Topology {
+		cluster.Labels = append(cluster.Labels, ws.table.valuesOf(level.Key))
+	}
+	return w, cluster, classes, w.err
 }
 
-func (w *World) newClass(pod *v1.Pod, coupled bool) class {
-	c := class{coupled: coupled, pod: pod, state: framework.NewCycleState()}
+func (w *World) newClass(pod *v1.Pod, key string, coupled bool) class {
+	c := class{coupled: coupled, pod: pod, state: framework.NewCycleState(), closed: w.table.closedTo(key)}
 	c.state.Write(whatIfKey, whatIf{})
+	c.spread = w.newSpread(pod)
 	result, status, _ := w.fw.RunPreFilterPlugins(w.ctx, c.state, pod)
 	switch {
 	case status.IsRejected():
@@ -116,6 +161,44 @@ func (w *World) newClass(pod *v1.Pod, coupled bool) class {
 		c.only = result.NodeNames
 	}
 	return c
+}
+
+// need has the table count the resources that a class asks for.
+func (w *World) need(i int) {
+	for name, n := range w.classes[i].resources.Resource.GetScalarResources() {
+		if n > 0 {
+			w.table.need(string(name), w.providedElsewhere(i, string(name)))
+		}
+	}
+}
+
+// providedElsewhere reports whether class i may be on nodes that do not have a
+// resource it asks for: by the word of device classes, or of the filters, which
+// leave some resources to extenders. Nodes are asked until one gives a clear
+// answer; if none does, all of them refuse the class anyway.
+func (w *World) providedElsewhere(i int, name string) bool {
+	if dra := w.fw.SharedDRAManager(); dra != nil && dra.DeviceClassResolver().GetDeviceClass(v1.ResourceName(name)) != nil {
+		return true
+	}
+	if ignored, known := w.ignored[name]; known {
+		return ignored
+	}
+	c := &w.classes[i]
+	if c.rejected != nil {
+		return false
+	}
+	for row, node := range w.table.nodes {
+		if c.closed.rows[row] || amount(node.GetAllocatable(), name) > 0 {
+			continue
+		}
+		status := w.fw.RunFilterPlugins(w.ctx, c.state, c.pod, node)
+		if status.IsSuccess() || status.Plugin() == "NodeResourcesFit" {
+			w.ignored[name] = !slices.Contains(status.Reasons(), "Insufficient "+name)
+			return w.ignored[name]
+		}
+		c.closed.learn(row, reasonOf(status))
+	}
+	return false
 }
 
 func (w *World) fail(err error) {
@@ -138,152 +221,155 @@ func (w *World) Note() string {
 	return ""
 }
 
-// cluster measures what the nodes have free. Room that is kept for nominated
-// pods, of this pod's priority or above, is not free.
-func (w *World) cluster(index resources.Index, pod *v1.Pod) gang.Cluster {
-	c := gang.Cluster{
-		Nodes:     make([]string, len(w.nodes)),
-		Resources: index,
-		Free:      make([]resources.Vector, len(w.nodes)),
-		Total:     make(resources.Vector, len(index)),
+// Kept implements gang.Trial: the room that is kept for other pods, of the
+// members' priority or above.
+func (w *World) Kept(n int) resources.Vector {
+	var kept resources.Vector
+	infos := w.fw.NominatedPodsForNode(w.table.names[n])
+	if w.keptOn != nil {
+		infos = append(infos, w.keptOn(w.classes[0].pod, w.table.nodes[n])...)
 	}
-	room := make(resources.Vector, len(w.nodes)*len(index))
-	for n, node := range w.nodes {
-		c.Nodes[n] = node.Node().Name
-		free := room[n*len(index) : (n+1)*len(index) : (n+1)*len(index)]
-		has, used := node.GetAllocatable(), node.GetRequested()
-		for i, name := range index {
-			switch name {
-			case resources.CPU:
-				free[i] = has.GetMilliCPU() - used.GetMilliCPU()
-				c.Total[i] += has.GetMilliCPU()
-			case resources.Memory:
-				free[i] = has.GetMemory() - used.GetMemory()
-				c.Total[i] += has.GetMemory()
-			case resources.Pods:
-				free[i] = int64(has.GetAllowedPodNumber() - len(node.GetPods()))
-				c.Total[i] += int64(has.GetAllowedPodNumber())
-			case string(v1.ResourceEphemeralStorage):
-				free[i] = has.GetEphemeralStorage() - used.GetEphemeralStorage()
-				c.Total[i] += has.GetEphemeralStorage()
-			default:
-				amount, known := has.GetScalarResources()[v1.ResourceName(name)]
-				if !known {
-					// Not the arithmetic's to refuse: an extender or a resource
-					// driver may provide it. The filters know.
-					free[i] = unbounded
-					continue
-				}
-				free[i] = amount - used.GetScalarResources()[v1.ResourceName(name)]
-				c.Total[i] += amount
-			}
+	for _, info := range infos {
+		pod := info.GetPod()
+		if _, own := w.pods[string(pod.UID)]; own || corev1helpers.PodPriority(pod) < corev1helpers.PodPriority(w.classes[0].pod) {
+			continue
 		}
-		for _, nominated := range w.fw.NominatedPodsForNode(c.Nodes[n]) {
-			if _, own := w.pods[string(nominated.GetPod().UID)]; own || corev1helpers.PodPriority(nominated.GetPod()) < corev1helpers.PodPriority(pod) {
-				continue
-			}
-			for i, a := range ask(index, nominated) {
-				free[i] -= a
-			}
+		asks := w.table.ask(info)
+		if kept == nil {
+			kept = asks
+			continue
 		}
-		c.Free[n] = free
-	}
-	return c
-}
-
-const unbounded = int64(1) << 50
-
-func ask(index resources.Index, info fwk.PodInfo) resources.Vector {
-	r := info.CalculateResource().Resource
-	out := make(resources.Vector, len(index))
-	for i, name := range index {
-		switch name {
-		case resources.CPU:
-			out[i] = r.GetMilliCPU()
-		case resources.Memory:
-			out[i] = r.GetMemory()
-		case resources.Pods:
-			out[i] = 1
-		case string(v1.ResourceEphemeralStorage):
-			out[i] = r.GetEphemeralStorage()
-		default:
-			out[i] = r.GetScalarResources()[v1.ResourceName(name)]
+		for i, a := range asks {
+			kept[i] += a
 		}
 	}
-	return out
+	return kept
 }
 
 // Fits implements gang.Trial.
 func (w *World) Fits(i, n int, uid string) reason.Reason {
-	c, node := &w.classes[i], w.nodes[n]
-	switch {
-	case w.err != nil:
-		return reason.Reason{Code: reason.Other, Detail: "an error"}
-	case c.rejected != nil:
-		return reasonOf(c.rejected)
-	case w.vetoed.Has(node.Node().Name):
-		return reason.Reason{Code: reason.Excluded}
-	case c.only != nil && !c.only.Has(node.Node().Name):
-		return reason.Reason{Code: reason.Affinity}
-	}
-	status := w.fw.RunFilterPluginsWithNominatedPods(w.ctx, c.state, w.pods[uid].Pod, node)
-	if !status.IsSuccess() && !status.IsRejected() {
-		w.fail(status.AsError())
-	}
-	return reasonOf(status)
+	w.settle(n)
+	why, err := w.filter(i, n, uid)
+	w.learn(i, n, why, err)
+	return why
 }
 
-// Place implements gang.Trial.
-func (w *World) Place(i, n int, uid string) {
-	if !w.private[n] {
-		w.nodes[n], w.private[n] = w.nodes[n].Snapshot(), true
+// Survey implements gang.Trial. The filters only read, as when the framework
+// itself runs them on many nodes.
+func (w *World) Survey(i int, nodes []int, uid string) []reason.Reason {
+	for _, n := range nodes {
+		w.settle(n)
 	}
-	info := w.pods[uid]
-	w.nodes[n].AddPodInfo(info)
-	for _, c := range w.classes {
+	answers, errs := make([]reason.Reason, len(nodes)), make([]error, len(nodes))
+	w.fw.Parallelizer().Until(w.ctx, len(nodes), func(at int) {
+		answers[at], errs[at] = w.filter(i, nodes[at], uid)
+	}, "GangSurvey")
+	if err := w.ctx.Err(); err != nil {
+		w.fail(err) // not all were asked
+	}
+	for at, n := range nodes {
+		w.learn(i, n, answers[at], errs[at])
+	}
+	return answers
+}
+
+// filter asks the profile's filters. It changes nothing.
+func (w *World) filter(i, n int, uid string) (reason.Reason, error) {
+	c, name := &w.classes[i], w.table.names[n]
+	switch {
+	case w.err != nil:
+		return reason.Reason{Code: reason.Other, Detail: "an error"}, nil
+	case c.rejected != nil:
+		return reasonOf(c.rejected), nil
+	case w.vetoed.Has(name):
+		return reason.Reason{Code: reason.Excluded}, nil
+	case c.only != nil && !c.only.Has(name):
+		return reason.Reason{Code: reason.Affinity}, nil
+	case c.closed.rows[n]:
+		return c.closed.why[n], nil
+	case w.repulsion.repels(i, w.table.objects[n]):
+		return reason.Reason{Code: reason.PodRules}, nil
+	}
+	status := w.fw.RunFilterPluginsWithNominatedPods(w.ctx, c.state, w.pods[uid].Pod, w.node(n))
+	if !status.IsSuccess() && !status.IsRejected() {
+		return reasonOf(status), status.AsError()
+	}
+	return reasonOf(status), nil
+}
+
+func (w *World) learn(i, n int, why reason.Reason, err error) {
+	c := &w.classes[i]
+	if err != nil {
+		w.fail(err)
+	} else if c.rejected == nil && (c.only == nil || c.only.Has(w.table.names[n])) {
+		c.closed.learn(n, why)
+	}
+}
+
+func (w *World) node(n int) fwk.NodeInfo {
+	if node, ok := w.private[n]; ok {
+		return node
+	}
+	return w.table.nodes[n]
+}
+
+// Place implements gang.Trial. As long as nobody minds what is placed elsewhere,
+// the node is copied only when it is asked about again, which is often never.
+func (w *World) Place(i, n int, uid string) {
+	w.coming[n] = append(w.coming[n], uid)
+	if w.coupled {
+		w.settle(n)
+		node := w.private[n]
+		w.repulsion.move(i, node.Node(), 1)
+		w.tell(w.pods[uid], node, w.fw.RunPreFilterExtensionAddPod)
+	}
+}
+
+// settle puts the members on our copy of the node that were placed there.
+func (w *World) settle(n int) {
+	coming := w.coming[n]
+	if len(coming) == 0 {
+		return
+	}
+	node, ok := w.private[n]
+	if !ok {
+		node = w.table.nodes[n].Snapshot()
+		w.private[n] = node
+	}
+	for _, uid := range coming {
+		node.AddPodInfo(w.pods[uid])
+	}
+	delete(w.coming, n)
+}
+
+// Undo implements gang.Trial.
+func (w *World) Undo(i, n int, uid string) {
+	if coming := w.coming[n]; len(coming) > 0 {
+		w.coming[n] = coming[:len(coming)-1] // this one
+		return
+	}
+	node, info := w.private[n], w.pods[uid]
+	if err := node.RemovePod(klog.FromContext(w.ctx), info.Pod); err != nil {
+		w.fail(err)
+	}
+	if w.coupled {
+		w.repulsion.move(i, node.Node(), -1)
+		w.tell(info, node, w.fw.RunPreFilterExtensionRemovePod)
+	}
+}
+
+// tell lets the classes know of a change that may matter to them.
+func (w *World) tell(info fwk.PodInfo, node fwk.NodeInfo,
+	run func(context.Context, fwk.CycleState, *v1.Pod, fwk.PodInfo, fwk.NodeInfo) *fwk.Status,
+) {
+	for i := range w.classes {
+		c := &w.classes[i]
 		if !c.coupled || c.rejected != nil {
 			continue
 		}
-		if s := w.fw.RunPreFilterExtensionAddPod(w.ctx, c.state, c.pod, info, w.nodes[n]); !s.IsSuccess() {
+		if s := run(w.ctx, c.state, c.pod, info, node); !s.IsSuccess() {
 			w.fail(s.AsError())
 		}
+		w.remind(c, info)
 	}
-}
-
-// reasonOf translates a plugin's refusal into our vocabulary.
-func reasonOf(s *fwk.Status) reason.Reason {
-	if s.IsSuccess() {
-		return reason.Reason{}
-	}
-	switch s.Plugin() {
-	case "NodeResourcesFit":
-		for _, text := range s.Reasons() {
-			if what, ok := strings.CutPrefix(text, "Insufficient "); ok {
-				return reason.Reason{Code: reason.Resource, Detail: what}
-			}
-			if strings.HasPrefix(text, "Too many pods") {
-				return reason.Reason{Code: reason.Resource, Detail: resources.Pods}
-			}
-		}
-		return reason.Reason{Code: reason.Resource, Detail: "resources"}
-	case "TaintToleration":
-		return reason.Reason{Code: reason.Taint}
-	case "NodeAffinity", "NodeName":
-		return reason.Reason{Code: reason.Affinity}
-	case "NodeUnschedulable":
-		return reason.Reason{Code: reason.Cordoned}
-	case "NodePorts":
-		return reason.Reason{Code: reason.Port}
-	case "InterPodAffinity":
-		return reason.Reason{Code: reason.PodRules}
-	case "PodTopologySpread":
-		return reason.Reason{Code: reason.Spread}
-	case "VolumeBinding", "VolumeZone", "VolumeRestrictions", "NodeVolumeLimits":
-		return reason.Reason{Code: reason.Volume}
-	case PermitPlugin:
-		return reason.Reason{Code: reason.Kept}
-	case "DynamicResources":
-		return reason.Reason{Code: reason.Claim}
-	}
-	return reason.Reason{Code: reason.Other, Detail: s.Plugin()}
 }

@@ -64,8 +64,11 @@ func randomCluster(ctx context.Context, t *rapid.T) *upstream.Scheduler {
 	return sched
 }
 
+// failer is what tests of all kinds have in common here.
+type failer interface{ Fatal(args ...any) }
+
 // bothProfiles returns a scheduler with the shipped profile and the default one.
-func bothProfiles(ctx context.Context, t *rapid.T) *upstream.Scheduler {
+func bothProfiles(ctx context.Context, t failer) *upstream.Scheduler {
 	ours := decode(t, string(scheduler.DefaultConfig()))
 	theirs := decode(t, `
 apiVersion: kubescheduler.config.k8s.io/v1
@@ -87,7 +90,7 @@ profiles:
 	return sched
 }
 
-func decode(t *rapid.T, text string) *config.KubeSchedulerConfiguration {
+func decode(t failer, text string) *config.KubeSchedulerConfiguration {
 	obj, err := runtime.Decode(scheme.Codecs.UniversalDecoder(), []byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +99,7 @@ func decode(t *rapid.T, text string) *config.KubeSchedulerConfiguration {
 }
 
 // feasible returns the nodes that the profile's filters accept.
-func feasible(ctx context.Context, t *rapid.T, sched *upstream.Scheduler, profile string, pod *v1.Pod) []string {
+func feasible(ctx context.Context, t failer, sched *upstream.Scheduler, profile string, pod *v1.Pod) []string {
 	fw := sched.Profiles[profile]
 	snapshot := fw.SnapshotSharedLister().(*internalcache.Snapshot)
 	if err := sched.Cache.UpdateSnapshot(klog.FromContext(ctx), snapshot); err != nil {
@@ -134,7 +137,7 @@ func randomNode(t *rapid.T, i int) *v1.Node {
 	name := fmt.Sprint("n", i)
 	n := st.MakeNode().Name(name).
 		Label(v1.LabelHostname, name).
-		Label(v1.LabelTopologyZone, rapid.SampledFrom([]string{"a", "b"}).Draw(t, "zone")).
+		Label(v1.LabelTopologyZone, rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "zone")).
 		Label("disk", rapid.SampledFrom([]string{"ssd", "hdd"}).Draw(t, "disk")).
 		Capacity(map[v1.ResourceName]string{
 			v1.ResourceCPU:    rapid.SampledFrom([]string{"1", "2", "4"}).Draw(t, "cpu"),
@@ -175,7 +178,7 @@ func randomPod(t *rapid.T, name string) *v1.Pod {
 		p = p.PodAffinityExists("app", v1.LabelTopologyZone, st.PodAffinityWithRequiredReq)
 	}
 	if rarely("spread") {
-		p = p.SpreadConstraint(1, v1.LabelTopologyZone, v1.DoNotSchedule, st.MakeLabelSelector().Exists("app").Obj(), nil, nil, nil, nil)
+		p = p.SpreadConstraint(1, rapid.SampledFrom([]string{v1.LabelHostname, v1.LabelTopologyZone}).Draw(t, "spread over"), v1.DoNotSchedule, st.MakeLabelSelector().Exists("app").Obj(), nil, nil, nil, nil)
 	}
 	return p.Obj()
 }

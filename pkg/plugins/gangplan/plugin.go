@@ -19,7 +19,7 @@ const Name = snapshot.PermitPlugin
 type GangPlan struct {
 	fw     framework.Framework
 	gangs  *snapshot.Gangs
-	images *snapshot.Images
+	worlds *snapshot.Worlds
 	hold   time.Duration
 }
 
@@ -45,7 +45,7 @@ func New(args Args, h fwk.Handle, shared *snapshot.Shared) (*GangPlan, error) {
 	return &GangPlan{
 		fw:     fw,
 		gangs:  shared.Gangs,
-		images: shared.Images,
+		worlds: snapshot.NewWorlds(fw, shared.Images.Seconds, shared.Gangs.KeptOn),
 		hold:   time.Duration(args.PermitTimeoutSeconds) * time.Second,
 	}, nil
 }

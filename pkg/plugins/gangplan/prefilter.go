@@ -50,10 +50,8 @@ func (pl *GangPlan) unlessKept() *fwk.Status {
 }
 
 // keptOn returns the pods for which room is kept on a node from the pod.
-func (pl *GangPlan) keptOn(pod *v1.Pod) func(fwk.NodeInfo) []fwk.PodInfo {
-	return func(node fwk.NodeInfo) []fwk.PodInfo {
-		return append(pl.gangs.KeptOn(pod, node), pl.fw.NominatedPodsForNode(node.Node().Name)...)
-	}
+func (pl *GangPlan) keptOn(pod *v1.Pod, node fwk.NodeInfo) []fwk.PodInfo {
+	return append(pl.gangs.KeptOn(pod, node), pl.fw.NominatedPodsForNode(node.Node().Name)...)
 }
 
 // PreFilterExtensions implements fwk.PreFilterPlugin.
@@ -64,14 +62,14 @@ func (pl *GangPlan) PreFilterExtensions() fwk.PreFilterExtensions { return nil }
 func (pl *GangPlan) plan(ctx context.Context, by *v1.Pod, turn gang.Turn, pods []*v1.Pod, nodes []fwk.NodeInfo) (gang.Placement, *fwk.Status) {
 	logger := klog.FromContext(ctx)
 	attempt := pl.gangs.Attempt(turn.Gang, by, len(pods))
-	slots, verdict, err := pl.tryOrders(ctx, turn, pods, nodes)
+	slots, verdict, err := pl.place(ctx, turn, pods, nodes)
 	if err != nil {
 		pl.gangs.Fail(turn.Gang, by, err.Error())
 		attempt.Failed()
 		return nil, fwk.AsStatus(err)
 	}
 	if slots == nil {
-		attempt.Refused(verdict, nodes, pl.keptOn(by))
+		attempt.Refused(verdict, nodes, pl.keptOn)
 		text := explain.NoFit(verdict)
 		pl.gangs.Fail(turn.Gang, by, text)
 		logger.V(2).Info("No place for the whole gang", "gang", turn.Gang, "cause", attempt.Cause(), "verdict", text)
@@ -87,26 +85,18 @@ func (pl *GangPlan) plan(ctx context.Context, by *v1.Pod, turn gang.Turn, pods [
 	return kept, nil
 }
 
-// tryOrders plans with the hardest class first and, if the gang has more members
-// than it needs, with the easiest first: the hard ones may be those to spare.
-func (pl *GangPlan) tryOrders(ctx context.Context, turn gang.Turn, pods []*v1.Pod, nodes []fwk.NodeInfo) (slots gang.Placement, verdict gang.Verdict, err error) {
-	for _, order := range []gang.Order{gang.HardestFirst, gang.EasiestFirst} {
-		world, cluster, classes, err := snapshot.NewWorld(ctx, pl.fw, nodes, pods, turn.Veto, pl.images.Seconds)
-		if err != nil {
-			return nil, verdict, err
-		}
-		found, v := gang.Plan(cluster, classes, turn.Need.Need, order, world)
-		if err := world.Err(); err != nil {
-			return nil, verdict, err
-		}
-		v.Hope = gang.HopeOf(v, classes, cluster.Total)
-		v.Gang, v.Min, v.Placed, v.Note = turn.Gang, turn.Spec.Min, turn.Secured, world.Note()
-		if slots = found; verdict.Nodes == 0 || v.Fit > verdict.Fit {
-			verdict = v
-		}
-		if slots != nil || len(classes) == 1 || turn.Need.Need == len(pods) {
-			break
-		}
+// place asks the planner about the cluster as this cycle sees it.
+func (pl *GangPlan) place(ctx context.Context, turn gang.Turn, pods []*v1.Pod, nodes []fwk.NodeInfo) (gang.Placement, gang.Verdict, error) {
+	world, cluster, classes, err := pl.worlds.New(ctx, nodes, pods, turn)
+	if err != nil {
+		return nil, gang.Verdict{}, err
+	}
+	slots, verdict := gang.Plan(cluster, turn, classes, world)
+	if err := world.Err(); err != nil {
+		return nil, gang.Verdict{}, err
+	}
+	if slots == nil {
+		verdict.Note, verdict.Hope = world.Note(), gang.HopeOf(verdict, classes, cluster)
 	}
 	return slots, verdict, nil
 }
