@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/client-go/informers"
 	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/backend/queue"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 
 	"github.com/muster-scheduler/muster/pkg/plugins/args"
@@ -47,6 +48,21 @@ func New() *Set { return &Set{} }
 // of those that wait is to be tried again.
 func (set *Set) Lead(freed func(who func(*v1.Pod) bool)) { set.states.lead(freed) }
 
+// Queue returns the queue for a scheduler that was built from this set's
+// plugins, around the one it was built with; that one itself, if none of them
+// keeps pods out of it.
+func (set *Set) Queue(inner queue.SchedulingQueue) queue.SchedulingQueue {
+	set.states.mu.Lock()
+	defer set.states.mu.Unlock()
+	shared := set.states.shared
+	if shared == nil || !set.states.gated {
+		return inner
+	}
+	room := ganggate.NewAnteroom(inner, shared.Gangs)
+	shared.Gangs.ActivateWith(room.Activate)
+	return room
+}
+
 // Registry returns the factories of the plugins.
 func (set *Set) Registry() frameworkruntime.Registry {
 	states := &set.states
@@ -60,6 +76,7 @@ func (set *Set) Registry() frameworkruntime.Registry {
 		}),
 		ganggate.Name: factory(states, ganggate.DefaultArgs, func(a ganggate.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
 			s.Gangs.Serve(h.ProfileName(), a.MaxMembers)
+			states.gated = true
 			return ganggate.New(s.Gangs), nil
 		}),
 		gangplan.Name: factory(states, gangplan.DefaultArgs, func(a gangplan.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
@@ -98,6 +115,7 @@ type states struct {
 	mu        sync.Mutex
 	informers informers.SharedInformerFactory
 	shared    *snapshot.Shared
+	gated     bool // members are kept out of the queue
 }
 
 func (s *states) lead(freed func(who func(*v1.Pod) bool)) {

@@ -137,7 +137,7 @@ func run(ctx context.Context, flags *pflag.FlagSet, opts *options.Options) error
 	if err != nil {
 		return err
 	}
-	onFirstPod(sched, func() { set.Lead(func(who func(*v1.Pod) bool) { tryAgain(logger, sched, who) }) })
+	Attach(logger, sched, set)
 	gates.AddMetrics()
 	opts.ComponentGlobalsRegistry.AddMetrics()
 
@@ -145,6 +145,14 @@ func run(ctx context.Context, flags *pflag.FlagSet, opts *options.Options) error
 		return err
 	}
 	return nil // asked to end
+}
+
+// Attach gives a scheduler what its plugins cannot have by themselves: a queue
+// that members wait outside of, and the word that it schedules now. The scheduler
+// must have been built from the set, and have no pods yet.
+func Attach(logger klog.Logger, sched *scheduler.Scheduler, set *plugins.Set) {
+	sched.SchedulingQueue = set.Queue(sched.SchedulingQueue)
+	onFirstPod(sched, func() { set.Lead(func(who func(*v1.Pod) bool) { tryAgain(logger, sched, who) }) })
 }
 
 // onFirstPod calls f when the scheduler asks for its first pod: it schedules

@@ -53,11 +53,13 @@ type courier struct {
 	wake    chan struct{}
 	evictor chan struct{} // one element per eviction under way
 
-	mu      sync.Mutex
-	freed   func(who func(*v1.Pod) bool) // set when this process schedules; a standby tells nobody anything
-	jobs    []job
-	notices map[gang.Key]bool // those that will come
-	evicted map[types.UID]bool
+	mu    sync.Mutex
+	freed func(who func(*v1.Pod) bool) // set when this process schedules; a standby tells nobody anything
+	jobs  []job
+	// activate lets pods try to enter the queue.
+	activate func(klog.Logger, map[string]*v1.Pod)
+	notices  map[gang.Key]bool // those that will come
+	evicted  map[types.UID]bool
 }
 
 // newCourier returns a courier. It has an event recorder of its own: the
@@ -67,13 +69,14 @@ func newCourier(ctx context.Context, h fwk.Handle, g *Gangs) *courier {
 	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
 	broadcaster.StartRecordingToSink(&typedv1.EventSinkImpl{Interface: h.ClientSet().CoreV1().Events("")})
 	return &courier{
-		handle:  h,
-		gangs:   g,
-		events:  broadcaster.NewRecorder(scheme.Scheme, v1.EventSource{Component: "muster"}),
-		wake:    make(chan struct{}, 1),
-		notices: map[gang.Key]bool{},
-		evicted: map[types.UID]bool{},
-		evictor: make(chan struct{}, evictParallelism),
+		handle:   h,
+		activate: h.Activate,
+		gangs:    g,
+		events:   broadcaster.NewRecorder(scheme.Scheme, v1.EventSource{Component: "muster"}),
+		wake:     make(chan struct{}, 1),
+		notices:  map[gang.Key]bool{},
+		evicted:  map[types.UID]bool{},
+		evictor:  make(chan struct{}, evictParallelism),
 	}
 }
 
@@ -126,20 +129,20 @@ func (c *courier) run(ctx context.Context) {
 		case <-c.wake:
 		}
 		c.mu.Lock()
-		jobs := c.jobs
+		jobs, activate := c.jobs, c.activate
 		c.jobs = nil
 		c.mu.Unlock()
 
-		activate := map[string]*v1.Pod{}
+		sent := map[string]*v1.Pod{}
 		for _, j := range jobs {
 			if j.notice == nil && j.action.Kind == gang.Activate {
-				activate[string(j.pod.UID)] = j.pod
+				sent[string(j.pod.UID)] = j.pod
 				continue
 			}
 			c.carryOut(ctx, j)
 		}
-		if len(activate) > 0 {
-			c.handle.Activate(logger, activate)
+		if len(sent) > 0 {
+			activate(logger, sent)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
@@ -59,6 +60,12 @@ func (g *Gangs) RepairWithin(hold time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.repairHold = hold
+}
+
+// ActivateWith sets how pods are sent for, if not through the framework. It is
+// for the start.
+func (g *Gangs) ActivateWith(activate func(klog.Logger, map[string]*v1.Pod)) {
+	g.courier.activate = activate
 }
 
 // ProveWith sets how a binding is tried dry.

@@ -26,6 +26,7 @@ import (
 
 	"github.com/muster-scheduler/muster/pkg/gang"
 	"github.com/muster-scheduler/muster/pkg/plugins"
+	musterscheduler "github.com/muster-scheduler/muster/pkg/scheduler"
 )
 
 // gangNamespace is where gangs.yaml puts its pods.
@@ -33,8 +34,10 @@ const gangNamespace = "gangs-0"
 
 // measure makes one run and leaves its record in the folder.
 func measure(b *testing.B, name, dir string) {
-	perf.RunBenchmarkPerfScheduling(b, "gangs.yaml", "gangs", plugins.New().Registry(),
+	set := plugins.New()
+	perf.RunBenchmarkPerfScheduling(b, "gangs.yaml", "gangs", set.Registry(),
 		perf.WithNodeUpdateFn(func(tCtx ktesting.TContext, sched *scheduler.Scheduler, w *perf.Workload, _ *v1.NodeList) error {
+			musterscheduler.Attach(tCtx.Logger(), sched, set)
 			gangs, err := w.GetParam("gangs")
 			if err != nil {
 				return err

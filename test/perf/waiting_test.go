@@ -64,7 +64,8 @@ func startWaiting(b *testing.B, nodes, busy int) *waiting {
 	if err != nil {
 		b.Fatal(err)
 	}
-	registry := plugins.New().Registry()
+	set := plugins.New()
+	registry := set.Registry()
 	registry[gangbind.Name] = func(context.Context, runtime.Object, fwk.Handle) (fwk.Plugin, error) { return binder{w}, nil }
 	factory := informers.NewSharedInformerFactory(w.client, 0)
 	sched, err := upstream.New(ctx, w.client, factory, nil,
@@ -75,6 +76,7 @@ func startWaiting(b *testing.B, nodes, busy int) *waiting {
 	if err != nil {
 		b.Fatal(err)
 	}
+	scheduler.Attach(klog.FromContext(ctx), sched, set)
 	factory.Start(ctx.Done())
 	factory.WaitForCacheSync(ctx.Done())
 	if err := sched.WaitForHandlersSync(ctx); err != nil {
