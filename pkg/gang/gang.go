@@ -70,6 +70,9 @@ type Member struct {
 	// it got it, in nanoseconds since 1970, 0 if that is not known.
 	Node    string
 	BoundAt int64
+	// RefusedAt is when the member was first told, by a condition in the API, that
+	// there is no node for it, in nanoseconds since 1970; 0 if it was not.
+	RefusedAt int64
 	// Running members have started to run, as their node says.
 	Running bool
 	// Blocked members exist but may not be tried: they have scheduling gates.

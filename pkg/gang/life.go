@@ -42,6 +42,8 @@ func (r *Roster) mayEnter(g *gang, m *member) (bool, string) {
 		return false, fault
 	case !g.complete(s, existing):
 		return false, g.gathering(s)
+	case m.slot != "" && len(g.order) > 0 && g.order[0] != m.UID:
+		return false, fmt.Sprintf("gang %s is being placed in order, and it is not this member's turn", g.key)
 	case m.slot != "":
 		return true, ""
 	case g.complete(s, placed):
@@ -127,12 +129,12 @@ func (r *Roster) Take(uid string) Turn {
 		return Turn{Kind: Alone}
 	}
 	g := r.gangs[m.key]
-	if m.slot != "" {
-		return Turn{Kind: Go, Node: m.slot}
-	}
-	if enter, why := r.mayEnter(g, m); !enter {
+	if enter, why := r.mayEnter(g, m); !enter && (m.slot == "" || len(g.order) > 0) {
 		g.gate(m, true) // out of the queue again, until it is sent for
 		return Turn{Kind: Wait, Why: why}
+	}
+	if m.slot != "" {
+		return Turn{Kind: Go, Node: m.slot}
 	}
 	s, _ := r.spec(g)
 	if g.complete(s, placed) && len(s.Topology) == 0 {
@@ -172,13 +174,15 @@ func (g *gang) try(m *member, s Spec) Turn {
 }
 
 // Commit makes a plan the gang's own: slots is the node by UID, by the member
-// whose cycle made the plan. It returns whom to let in, and the slots of those
-// who still wait for one. ok is false if the gang changed while the plan was
-// made and the plan no longer completes it; the gang is tried again then.
-func (r *Roster) Commit(key Key, by string, slots Placement) (todo []Action, kept Placement, ok bool) {
+// whose cycle made the plan. If order is not empty, the members take their slots
+// in it. It returns whom to let in, and the slots of those who still wait for
+// one; goes says whether the member whose cycle it is takes its slot now. ok is
+// false if the gang changed while the plan was made and the plan no longer
+// completes it; the gang is tried again then.
+func (r *Roster) Commit(key Key, by string, slots Placement, order []string) (todo []Action, kept Placement, goes, ok bool) {
 	g := r.gangs[key]
 	if g == nil {
-		return nil, nil, false
+		return nil, nil, false, false
 	}
 	s, fault := r.spec(g)
 	kept = make(Placement, len(slots))
@@ -194,20 +198,27 @@ func (r *Roster) Commit(key Key, by string, slots Placement) (todo []Action, kep
 			g.gate(m, true)
 		}
 		todo = g.abandon("gang " + key.String() + " changed while it was planned")
-		return append(todo, r.settle(g)...), nil, false
-	}
-	if m := g.members[by]; m != nil && kept[by] == "" {
-		g.gate(m, true) // planned without itself, it waits like the others
+		return append(todo, r.settle(g)...), nil, false, false
 	}
 	r.serial++
-	g.planID = fmt.Sprintf("%s/%d", key.Name, r.serial)
-	g.verdict = ""
+	g.planID, g.verdict = fmt.Sprintf("%s/%d", key.Name, r.serial), ""
+	g.order = slices.DeleteFunc(slices.Clone(order), func(uid string) bool { return kept[uid] == "" })
+	goes = kept[by] != "" && (len(g.order) == 0 || g.order[0] == by)
+	if m := g.members[by]; m != nil && !goes {
+		g.gate(m, true) // planned without itself, or after others, it waits like them
+	}
+	if len(g.order) > 0 {
+		if !goes {
+			todo = g.next(true)
+		}
+		return todo, kept, goes, true
+	}
 	for _, uid := range slices.Sorted(maps.Keys(kept)) {
 		if uid != by {
 			todo = append(todo, g.summon(g.members[uid]))
 		}
 	}
-	return todo, kept, true
+	return todo, kept, goes, true
 }
 
 // Fail records that no plan was found; why is the verdict. The representative
@@ -268,7 +279,7 @@ func (r *Roster) Retry(uid string) (t Turn, todo []Action, ok bool) {
 	for _, o := range g.sorted() {
 		todo = append(todo, g.unslot(o)...)
 	}
-	g.planned = false
+	g.planned, g.order = false, nil
 	return g.try(m, s), todo, true
 }
 
@@ -283,10 +294,10 @@ func (r *Roster) Wake(key Key, round int) []Action {
 }
 
 // Reserve records that a member has a node in the scheduler's memory.
-func (r *Roster) Reserve(uid, node string) {
+func (r *Roster) Reserve(uid, node string) []Action {
 	m := r.members[uid]
 	if m == nil || m.Phase != Pending {
-		return
+		return nil
 	}
 	g := r.gangs[m.key]
 	if m.slot != "" {
@@ -295,6 +306,7 @@ func (r *Roster) Reserve(uid, node string) {
 	}
 	m.Node = node
 	g.move(m, Reserved)
+	return g.next(true)
 }
 
 // Plan returns the name of the plan by which a member got its node, or "".

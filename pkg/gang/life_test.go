@@ -26,6 +26,7 @@ type world struct {
 	used    map[string]bool // has a place; those in permit wait at Permit
 	permit  map[string]bool
 
+	ordered                  bool            // members have to take their slots in order
 	nodes                    int             // places in the cluster
 	rejects                  map[string]bool // pods that were told to give their places back
 	evicts                   map[string]bool // bound pods that are to be deleted
@@ -136,9 +137,14 @@ func (w *world) plan(turn Turn) bool {
 		w.do(w.r.Fail(turn.Gang, w.flight, "no room"))
 		return false
 	}
-	todo, kept, ok := w.r.Commit(turn.Gang, w.flight, slots)
+	var order []string
+	if w.ordered {
+		order = slices.Sorted(maps.Keys(slots))
+		slices.Reverse(order)
+	}
+	todo, _, goes, ok := w.r.Commit(turn.Gang, w.flight, slots, order)
 	w.do(todo)
-	return ok && kept[w.flight] != ""
+	return ok && goes
 }
 
 func (w *world) end() {
@@ -164,7 +170,7 @@ func (w *world) end() {
 		return
 	}
 	w.used[uid] = true
-	w.r.Reserve(uid, "n")
+	w.do(w.r.Reserve(uid, "n"))
 	wait, ok, todo := w.r.Permit(uid)
 	if !ok {
 		w.lose(uid, false)
@@ -288,7 +294,8 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 		w := &world{
 			r: NewRoster(10), specs: map[Key]Spec{}, pods: map[string]Key{}, made: map[string]Member{}, rests: map[Key]int{}, deadlines: map[Key]int{}, proofs: map[Key]int{}, evicts: set(),
 			queue: set(), outside: set(), parked: set(), used: set(), permit: set(), rejects: set(),
-			nodes: rapid.SampledFrom([]int{2, 4, 8, plenty, plenty, plenty}).Draw(t, "nodes"),
+			ordered: rapid.IntRange(0, 2).Draw(t, "ordered") == 0,
+			nodes:   rapid.SampledFrom([]int{2, 4, 8, plenty, plenty, plenty}).Draw(t, "nodes"),
 		}
 		for i, source := range []Source{Label, PodGroup} {
 			key := Key{Namespace: "ns", Name: fmt.Sprint("g", i), Source: source}

@@ -55,6 +55,7 @@ type member struct {
 	Member
 	key     Key
 	fault   string // why it does not count: its own fault, or a disagreement with its gang
+	found   int64  // its RefusedAt when it was first seen
 	past    bool   // it succeeded in an earlier run of its gang, or was bound for an earlier gang of the name
 	leaving bool   // it was told to give its node back: rejected if Reserved, evicted if Bound
 	gated   bool   // the gate last kept it out of the queue
@@ -96,7 +97,10 @@ type gang struct {
 	rep     string // UID of the representative
 	planned bool   // it has a plan: members have slots, or had until all used them
 	planID  string
-	born    int64 // rank in the queue, fixed when the first member enters; 0 before
+	// order is the UIDs of members that have to take their slots one after the
+	// other, because the plan may hold in no other order; empty if any order does.
+	order []string
+	born  int64 // rank in the queue, fixed when the first member enters; 0 before
 	// vetoes are nodes that refused a member after a plan chose them. They last
 	// until the next attempt, and keep a re-plan from choosing the same node for
 	// ever. shun are nodes where a binding failed; the next attempt starts with
@@ -124,7 +128,7 @@ func (r *Roster) Observe(key Key, seen Member) []Action {
 	waited, claimed := m != nil && m.waits(), g.claim
 	isNew := m == nil
 	if isNew {
-		m = &member{key: key}
+		m = &member{key: key, found: seen.RefusedAt}
 		r.members[seen.UID] = m
 		g.members[seen.UID] = m
 		m.past = seen.Phase == Done && !g.runs(seen.Owner) || seen.Phase >= Bound && g.precedes(seen.BoundAt)
@@ -370,7 +374,25 @@ func (r *Roster) settle(g *gang) []Action {
 	case !g.planned:
 		todo = g.elect()
 	}
+	todo = append(todo, g.next(false)...)
 	return append(todo, g.watch(s)...)
+}
+
+// next sends for the member whose turn it is in a plan with an order, if it is
+// not on its way already; its turn has just come if sure is set.
+func (g *gang) next(sure bool) []Action {
+	for len(g.order) > 0 {
+		m := g.members[g.order[0]]
+		switch {
+		case m == nil || m.slot == "":
+			g.order = g.order[1:]
+			continue
+		case m.gated || sure:
+			return []Action{g.summon(m)}
+		}
+		break
+	}
+	return nil
 }
 
 // welcome lets in those who wait beyond the minimum, as many as the maximum leaves.
@@ -463,7 +485,7 @@ func (g *gang) abandon(why string) []Action {
 		}
 		todo = append(todo, g.unslot(m)...)
 	}
-	g.planned, g.proofRound, g.proven = false, 0, false
+	g.planned, g.order, g.proofRound, g.proven = false, nil, 0, false
 	return append(todo, Action{Kind: Freed})
 }
 

@@ -16,10 +16,10 @@ import (
 // TestRosterStories tells stories of gangs' lives. One command is one thing
 // that happens; the answer is what the roster wants done.
 //
-//	pod NAME gang=G [owner=O] [min=N] [max=N] [roles=(role:N,…)] [within=KEY] [role=R] [created=N] [at=N] [priority=N]
+//	pod NAME gang=G [owner=O] [min=N] [max=N] [roles=(role:N,…)] [within=KEY] [role=R] [created=N] [at=N] [refused=N] [priority=N]
 //	    [bound|running|done|blocked] [on=NODE] [group]
 //	group G min=N [uid=U] [created=N] | nogroup G | job O parallelism=N succeeded=N | gone NAME | failed NAME gang=G
-//	admit NAME | take NAME | commit G by=NAME slots=(pod:node,…) | fail G by=NAME
+//	admit NAME | take NAME | commit G by=NAME slots=(pod:node,…) [order=(pod,…)] | fail G by=NAME
 //	retry NAME | reserve NAME [on=NODE] | permit NAME | unreserve NAME | wake G [round=N] | notice G | status G
 //	refuse NAME | expire G round=N | proved G round=N [refused=NAME] | held G
 func TestRosterStories(t *testing.T) {
@@ -59,7 +59,7 @@ func tellStory(t *testing.T, r *Roster, words []string) string {
 		key.Name = opts["gang"]
 		m := Member{
 			UID: name, Name: name, Spec: spec(number, opts), Role: opts["role"], Created: int64(number("created")), Priority: int32(number("priority")),
-			Scheduler: "muster", Owner: opts["owner"], BoundAt: int64(number("at")),
+			Scheduler: "muster", Owner: opts["owner"], BoundAt: int64(number("at")), RefusedAt: int64(number("refused")),
 		}
 		for k := range opts {
 			switch k {
@@ -110,7 +110,11 @@ func tellStory(t *testing.T, r *Roster, words []string) string {
 			pod, node, _ := strings.Cut(s, ":")
 			slots[pod] = node
 		}
-		todo, _, ok := r.Commit(key, opts["by"], slots)
+		var order []string
+		if opts["order"] != "" {
+			order = strings.Split(strings.Trim(opts["order"], "()"), ",")
+		}
+		todo, _, _, ok := r.Commit(key, opts["by"], slots, order)
 		return fmt.Sprintf("%v; %s", ok, actions(todo))
 	case "fail":
 		return actions(r.Fail(key, opts["by"], "it does not fit"))
@@ -118,8 +122,7 @@ func tellStory(t *testing.T, r *Roster, words []string) string {
 		turn, todo, ok := r.Retry(name)
 		return fmt.Sprintf("%v%s; %s", ok, tries(turn), actions(todo))
 	case "reserve":
-		r.Reserve(name, cmp.Or(opts["on"], "n"))
-		return "ok"
+		return actions(r.Reserve(name, cmp.Or(opts["on"], "n")))
 	case "permit":
 		wait, ok, todo := r.Permit(name)
 		return fmt.Sprintf("%s; %s", map[bool]string{true: "waits", false: "passes"}[wait]+map[bool]string{true: "", false: ", the plan is gone"}[ok], actions(todo))

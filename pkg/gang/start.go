@@ -90,8 +90,10 @@ func (r *Roster) Expire(key Key, round int) (todo []Action, late bool) {
 
 // interrupted tells a start that did not end from a gang that was whole before
 // this roster knew it, by what the API still shows: members without a node that
-// existed when the others were bound would have been bound with them. The times
-// are whole seconds; a member of the very second counts as such.
+// existed when the others were bound would have been bound with them, but for
+// those that were refused after that: they were tried beyond the minimum. The
+// times are whole seconds; a member of the very second counts as existing, and a
+// refusal as after.
 func (g *gang) interrupted(s Spec) bool {
 	if !g.adopted {
 		return true
@@ -104,7 +106,7 @@ func (g *gang) interrupted(s Spec) bool {
 	}
 	n := g.all.placed
 	for _, m := range g.members {
-		if m.waits() && m.Created <= latest {
+		if m.waits() && m.Created <= latest && (m.found == 0 || m.found < latest) {
 			n++
 		}
 	}
@@ -154,7 +156,7 @@ func (g *gang) rollBack(why string) []Action {
 			todo = append(todo, g.leave(m, why)...)
 		}
 	}
-	g.round, g.verdict = 0, why
+	g.round, g.verdict, g.shun = 0, why, nil
 	return append(todo, Action{Kind: RolledBack, Gang: g.key, Why: why}, g.rest())
 }
 

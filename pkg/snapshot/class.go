@@ -3,6 +3,7 @@ package snapshot
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	v1 "k8s.io/api/core/v1"
 )
@@ -72,4 +73,13 @@ func coupled(pod *v1.Pod) bool {
 		}
 	}
 	return false
+}
+
+// ordered reports whether a member may be accepted only when certain others are
+// there before it. What merely keeps members apart is no reason: it lets them
+// come in any order.
+func ordered(pod *v1.Pod) bool {
+	a := pod.Spec.Affinity
+	return a != nil && a.PodAffinity != nil && len(a.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution) > 0 ||
+		slices.ContainsFunc(pod.Spec.TopologySpreadConstraints, func(c v1.TopologySpreadConstraint) bool { return c.WhenUnsatisfiable == v1.DoNotSchedule })
 }

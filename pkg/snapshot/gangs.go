@@ -361,20 +361,24 @@ func (g *Gangs) podsOf(uids []string) []*v1.Pod {
 }
 
 // Commit makes a plan for these pods the gang's own, keeps the room of the
-// planned ones and lets them in. It returns the slots of those who still wait for
-// one. The pod whose cycle made the plan needs no room kept.
-func (g *Gangs) Commit(key gang.Key, by *v1.Pod, pods []*v1.Pod, slots gang.Placement) (kept gang.Placement, ok bool) {
+// planned ones and lets them in, in the order if there is one. It returns the
+// slots of those who still wait for one; goes says whether the pod whose cycle
+// made the plan takes its own now, so that no room needs to be kept for it.
+func (g *Gangs) Commit(key gang.Key, by *v1.Pod, pods []*v1.Pod, slots gang.Placement, order []string) (kept gang.Placement, goes, ok bool) {
 	// The room is kept before the plan is made known: whoever gives the plan up
 	// gives up the room.
 	for _, pod := range pods {
-		if node := slots[string(pod.UID)]; node != "" && pod.UID != by.UID {
+		if node := slots[string(pod.UID)]; node != "" {
 			g.kept.keep(key, pod, node)
 		}
 	}
 	g.do(func(r *gang.Roster) (todo []gang.Action) {
-		todo, kept, ok = r.Commit(key, string(by.UID), slots)
+		todo, kept, goes, ok = r.Commit(key, string(by.UID), slots, order)
 		return todo
 	})
+	if goes {
+		g.kept.drop(string(by.UID))
+	}
 	if len(kept) < len(slots) {
 		for _, pod := range pods {
 			if kept[string(pod.UID)] == "" {
@@ -382,7 +386,7 @@ func (g *Gangs) Commit(key gang.Key, by *v1.Pod, pods []*v1.Pod, slots gang.Plac
 			}
 		}
 	}
-	return kept, ok
+	return kept, goes, ok
 }
 
 // Fail records that no plan was found; why is the verdict.
@@ -393,12 +397,12 @@ func (g *Gangs) Fail(key gang.Key, by *v1.Pod, why string) {
 // Reserve records that the pod has a node in the scheduler's memory.
 func (g *Gangs) Reserve(uid types.UID, node string) {
 	g.do(func(r *gang.Roster) []gang.Action {
-		r.Reserve(string(uid), node)
+		todo := r.Reserve(string(uid), node)
 		if pod := g.pods[string(uid)]; pod != nil {
 			key, _, _ := MemberOf(pod)
 			g.kept.take(key, node)
 		}
-		return nil
+		return todo
 	})
 	g.kept.drop(string(uid))
 }

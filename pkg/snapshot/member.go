@@ -33,6 +33,7 @@ func MemberOf(pod *v1.Pod) (key gang.Key, m gang.Member, ok bool) {
 		Scheduler: pod.Spec.SchedulerName,
 		Node:      pod.Spec.NodeName,
 		BoundAt:   boundAt(pod),
+		RefusedAt: refusedAt(pod),
 		Running:   pod.Status.Phase == v1.PodRunning,
 		Blocked:   len(pod.Spec.SchedulingGates) > 0,
 		Phase:     phase(pod),
@@ -144,8 +145,21 @@ func boundAt(pod *v1.Pod) int64 {
 	if pod.Spec.NodeName == "" {
 		return 0
 	}
+	return scheduledSince(pod, v1.ConditionTrue)
+}
+
+// refusedAt is when a pod without a node was first told that there is none for
+// it, 0 if it was not.
+func refusedAt(pod *v1.Pod) int64 {
+	if pod.Spec.NodeName != "" {
+		return 0
+	}
+	return scheduledSince(pod, v1.ConditionFalse)
+}
+
+func scheduledSince(pod *v1.Pod, status v1.ConditionStatus) int64 {
 	for _, c := range pod.Status.Conditions {
-		if c.Type == v1.PodScheduled && c.Status == v1.ConditionTrue && !c.LastTransitionTime.IsZero() {
+		if c.Type == v1.PodScheduled && c.Status == status && !c.LastTransitionTime.IsZero() {
 			return c.LastTransitionTime.UnixNano()
 		}
 	}

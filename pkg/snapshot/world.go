@@ -207,6 +207,11 @@ func (w *World) fail(err error) {
 	}
 }
 
+// Ordered reports whether members have to come in the order of the plan.
+func (w *World) Ordered() bool {
+	return slices.ContainsFunc(w.classes, func(c class) bool { return ordered(c.pod) })
+}
+
 // Err returns what went wrong while the world was asked, if anything. An answer
 // of a world with an error is no answer.
 func (w *World) Err() error { return w.err }

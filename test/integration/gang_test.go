@@ -291,3 +291,31 @@ func TestGangGoesWhereItsImageIs(t *testing.T) {
 		t.Errorf("the cold pod is expected to pull %s bytes in %s s, want %d in 214.9", bytes, seconds, big)
 	}
 }
+
+// TestMembersThatComeInOneOrderOnly: the workers belong on the launcher's node,
+// and come before it by name.
+func TestMembersThatComeInOneOrderOnly(t *testing.T) {
+	c := newCluster(t, shared.start(t).sandbox.Config, "4", "4", "4")
+	for i := range 3 {
+		c.label(fmt.Sprintf("%s-%d", c.ns, i), v1.LabelHostname)
+	}
+	pods := c.members("a-worker", 3, "4", "1")
+	for _, p := range pods {
+		p.Labels[gang.NameLabel] = "ordered"
+		p.Spec.Affinity = &v1.Affinity{PodAffinity: &v1.PodAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []v1.PodAffinityTerm{{
+			LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"part": "launcher"}}, TopologyKey: v1.LabelHostname,
+		}}}}
+	}
+	launcher := c.member("z-launcher", 0, "4", "1")
+	launcher.Labels = map[string]string{gang.NameLabel: "ordered", "part": "launcher"}
+	c.create(append(pods, launcher)...)
+	c.waitBound("a-worker", 3)
+	c.waitBound("z-launcher", 1)
+	on := map[string]bool{}
+	for _, name := range append(c.bound("a-worker"), c.bound("z-launcher")...) {
+		on[c.get(name).Spec.NodeName] = true
+	}
+	if len(on) != 1 {
+		t.Errorf("the gang is on the nodes %v, want one", on)
+	}
+}

@@ -28,12 +28,12 @@ func (pl *GangPlan) PreFilter(ctx context.Context, state fwk.CycleState, pod *v1
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, turn.Why)
 	case gang.Try:
 		state.Write(Name, s)
-		slots, status := pl.plan(ctx, pod, turn, pods, nodes)
-		if !status.IsSuccess() {
+		var status *fwk.Status
+		if s.node, status = pl.plan(ctx, pod, turn, pods, nodes); !status.IsSuccess() {
 			return nil, status
 		}
-		if s.node = slots[string(pod.UID)]; s.node == "" {
-			return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "gang "+turn.Gang.String()+" is being placed without this member")
+		if s.node == "" {
+			return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "gang "+turn.Gang.String()+" is being placed, other members first")
 		}
 	case gang.Go:
 		state.Write(Name, s)
@@ -58,31 +58,35 @@ func (pl *GangPlan) keptOn(pod *v1.Pod, node fwk.NodeInfo) []fwk.PodInfo {
 func (pl *GangPlan) PreFilterExtensions() fwk.PreFilterExtensions { return nil }
 
 // plan places the members of a turn and makes the plan their gang's own. It
-// returns the planned nodes, or the status for the cycle of the member that tried.
-func (pl *GangPlan) plan(ctx context.Context, by *v1.Pod, turn gang.Turn, pods []*v1.Pod, nodes []fwk.NodeInfo) (gang.Placement, *fwk.Status) {
+// returns the node that the member whose cycle it is takes now, empty if it is to
+// wait; or the status for its cycle.
+func (pl *GangPlan) plan(ctx context.Context, by *v1.Pod, turn gang.Turn, pods []*v1.Pod, nodes []fwk.NodeInfo) (node string, status *fwk.Status) {
 	logger := klog.FromContext(ctx)
 	attempt := pl.gangs.Attempt(turn.Gang, by, len(pods))
 	slots, verdict, err := pl.place(ctx, turn, pods, nodes)
 	if err != nil {
 		pl.gangs.Fail(turn.Gang, by, err.Error())
 		attempt.Failed()
-		return nil, fwk.AsStatus(err)
+		return "", fwk.AsStatus(err)
 	}
 	if slots == nil {
 		attempt.Refused(verdict, nodes, pl.keptOn)
 		text := explain.NoFit(verdict)
 		pl.gangs.Fail(turn.Gang, by, text)
 		logger.V(2).Info("No place for the whole gang", "gang", turn.Gang, "cause", attempt.Cause(), "verdict", text)
-		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, text)
+		return "", fwk.NewStatus(fwk.UnschedulableAndUnresolvable, text)
 	}
-	kept, ok := pl.gangs.Commit(turn.Gang, by, pods, slots)
+	kept, goes, ok := pl.gangs.Commit(turn.Gang, by, pods, slots, verdict.Order)
 	if !ok {
 		attempt.Failed()
-		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "gang "+turn.Gang.String()+" changed while it was planned")
+		return "", fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "gang "+turn.Gang.String()+" changed while it was planned")
 	}
 	attempt.Planned()
 	logger.V(2).Info("Planned the gang", "gang", turn.Gang, "cause", attempt.Cause(), "members", len(kept), "need", turn.Need.Need)
-	return kept, nil
+	if !goes {
+		return "", nil
+	}
+	return kept[string(by.UID)], nil
 }
 
 // place asks the planner about the cluster as this cycle sees it.
@@ -94,6 +98,9 @@ func (pl *GangPlan) place(ctx context.Context, turn gang.Turn, pods []*v1.Pod, n
 	slots, verdict := gang.Plan(cluster, turn, classes, world)
 	if err := world.Err(); err != nil {
 		return nil, gang.Verdict{}, err
+	}
+	if !world.Ordered() {
+		verdict.Order = nil
 	}
 	if slots == nil {
 		verdict.Note, verdict.Hope = world.Note(), gang.HopeOf(verdict, classes, cluster)
