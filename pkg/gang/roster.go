@@ -194,13 +194,12 @@ func (r *Roster) forget(m *member) []Action {
 		return nil
 	}
 	g, uid, left := r.gangs[m.key], m.UID, m.leaving
-	had := m.Phase == Bound && m.counts() && !m.leaving
-	g.stay(m)
-	g.count(m, -1)
 	var todo []Action
-	if s, fault := r.spec(g); had && g.whole && fault == "" && !g.complete(s, placed) {
+	if r.Needed(uid) {
 		todo = append(todo, Action{Kind: Keep, UID: uid, Gang: g.key, Node: m.Node})
 	}
+	g.stay(m)
+	g.count(m, -1)
 	delete(r.members, uid)
 	delete(g.members, uid)
 	delete(g.extra, uid)
@@ -217,6 +216,18 @@ func (r *Roster) forget(m *member) []Action {
 		return append(todo, r.reconsider(g)...)
 	}
 	return append(todo, r.settle(g)...)
+}
+
+// Needed reports whether a running gang would have to have another member in the
+// place of this one, and can expect it: nobody makes a bare pod anew.
+func (r *Roster) Needed(uid string) bool {
+	m := r.members[uid]
+	if m == nil || m.Phase != Bound || !m.counts() || m.leaving || m.Owner == "" {
+		return false
+	}
+	g := r.gangs[m.key]
+	s, fault := r.spec(g)
+	return g.whole && fault == "" && !g.spares(s, m)
 }
 
 // retire lets the key of a member that went away live on for a while.

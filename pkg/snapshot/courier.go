@@ -178,8 +178,6 @@ func (c *courier) carryOut(ctx context.Context, j job) {
 		go c.prove(ctx, j.action.Gang, j.action.Round)
 	case gang.Evict:
 		c.evict(ctx, j.pod, j.action.Why)
-	case gang.Keep:
-		c.gangs.keepLost(j.action.Gang, j.pod)
 	case gang.Allow:
 		c.allow(j)
 	case gang.Reject:

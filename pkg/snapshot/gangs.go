@@ -105,6 +105,11 @@ func (g *Gangs) Lead(freed func(who func(*v1.Pod) bool)) {
 func (g *Gangs) do(f func(r *gang.Roster) []gang.Action) {
 	g.mu.Lock()
 	todo := f(g.roster)
+	for _, a := range todo {
+		if a.Kind == gang.Keep { // now, so that it is not kept when the gang has gone
+			g.keepLost(a.Gang, g.pods[a.UID])
+		}
+	}
 	touched := g.roster.Touched()
 	for _, key := range touched {
 		status, exists := g.roster.Status(key)
@@ -277,11 +282,26 @@ func (g *Gangs) vanish(pod *v1.Pod) {
 	case seen == gang.Pending:
 		g.lose(uid)
 	case seen == gang.Bound:
+		g.Missing(pod)
 		time.AfterFunc(limbo, func() {
-			if seen, known := g.lastSeen(uid); known && seen != gang.Done {
+			switch seen, known := g.lastSeen(uid); {
+			case known && seen != gang.Done:
 				g.lose(uid)
+			case known && g.kept.drop(uid):
+				g.courier.send([]job{{action: gang.Action{Kind: gang.Freed}}})
 			}
 		})
+	}
+}
+
+// Missing keeps the room of a member that left its node, if its gang needs
+// another in its place: others see the room already.
+func (g *Gangs) Missing(pod *v1.Pod) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if uid := string(pod.UID); g.roster.Needed(uid) {
+		key, _, _ := MemberOf(g.pods[uid])
+		g.keepLost(key, g.pods[uid])
 	}
 }
 

@@ -200,12 +200,10 @@ func (g *Gangs) KeptOn(pod *v1.Pod, node fwk.NodeInfo) []fwk.PodInfo {
 }
 
 // keepLost keeps the room of a member that its gang lost, until it has another
-// or the time is over.
+// or the time is over. The lock is held.
 func (g *Gangs) keepLost(key gang.Key, pod *v1.Pod) {
-	g.mu.Lock()
 	hold := g.repairHold
-	g.mu.Unlock()
-	if hold == 0 {
+	if hold == 0 || pod == nil {
 		return
 	}
 	if grace := pod.DeletionGracePeriodSeconds; pod.DeletionTimestamp != nil && grace != nil {

@@ -319,3 +319,22 @@ func TestMembersThatComeInOneOrderOnly(t *testing.T) {
 		t.Errorf("the gang is on the nodes %v, want one", on)
 	}
 }
+
+// TestReplacementGetsTheRoomOfTheLostMember, though a plain pod waits for it longer.
+func TestReplacementGetsTheRoomOfTheLostMember(t *testing.T) {
+	c := newCluster(t, shared.start(t).sandbox.Config, "4")
+	c.replicas("repaired", 4, "4", "1")
+	c.waitBound("repaired", 4)
+	c.create(c.pod("hungry", "1"))
+	c.waitEvent("hungry", "FailedScheduling", "Insufficient cpu")
+	for range 3 {
+		c.remove1(c.bound("repaired")[0])
+		c.wait("the gang to be whole again", func() (bool, string) {
+			if got := c.bound("hungry"); len(got) > 0 {
+				t.Fatal("the plain pod has the room")
+			}
+			got := c.bound("repaired")
+			return len(got) == 4, fmt.Sprint(got)
+		})
+	}
+}

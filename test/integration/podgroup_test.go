@@ -254,6 +254,7 @@ func TestPodGroupMadeAnew(t *testing.T) {
 // TestCoschedulingsOwnDefinition runs where no PodGroups are served at first, and
 // later by the definition that comes with coscheduling.
 func TestCoschedulingsOwnDefinition(t *testing.T) {
+	t.Parallel()
 	s, err := sandbox.Start(t.Context(), sandbox.Options{NoPodGroups: true})
 	if err != nil {
 		t.Fatal(err)

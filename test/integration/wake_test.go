@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -105,10 +106,13 @@ type scale struct {
 }
 
 const (
-	scaleNodes = 1000
 	nodeCPU    = 8
 	smallNodes = 30 // nodes with tenants of one cpu
 )
+
+// atScale makes TestWakeUpAtScale as large as its figures are stated for: it
+// takes three minutes then.
+var atScale = flag.Bool("at-scale", false, "let 50 gangs of up to 1,000 members wait on 1,000 nodes, instead of 20 of up to 100 on 100")
 
 // each does something for every name, many at a time.
 func (s *scale) each(names []string, do func(ctx context.Context, name string) error) {
@@ -264,11 +268,12 @@ func sizes(n, most int) []int {
 	return all
 }
 
-// TestWakeUpAtScale: 50 gangs wait on 1,000 nodes without a free cpu. Room comes
-// free for exactly one after the other.
+// TestWakeUpAtScale: gangs wait on nodes without a free cpu. Room comes free for
+// exactly one after the other.
 func TestWakeUpAtScale(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes minutes")
+	nodes, gangs, most := 100, 20, 100
+	if *atScale {
+		nodes, gangs, most = 1000, 50, 1000
 	}
 	box, err := sandbox.Start(t.Context(), sandbox.Options{})
 	if err != nil {
@@ -279,7 +284,7 @@ func TestWakeUpAtScale(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if _, err := box.AddNodes(t.Context(), scaleNodes); err != nil {
+	if _, err := box.AddNodes(t.Context(), nodes); err != nil {
 		t.Fatal(err)
 	}
 	config := rest.CopyConfig(box.Config)
@@ -296,7 +301,7 @@ func TestWakeUpAtScale(t *testing.T) {
 	p := &plane{sandbox: box, muster: s.muster}
 	binds := watchBinds(t, client)
 
-	all := sizes(50, 1000)
+	all := sizes(gangs, most)
 	var names []string
 	for _, size := range all {
 		for i := range size {

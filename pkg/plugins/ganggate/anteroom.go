@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/backend/queue"
 )
 
@@ -21,11 +22,18 @@ import (
 // enter. Members that fail later stay in the queue.
 type Anteroom struct {
 	queue.SchedulingQueue
-	gangs Gangs
+	gangs Members
 
 	mu   sync.Mutex // is held while the gate is asked: nobody is sent for in between
 	held map[types.UID]*v1.Pod
 	stop chan struct{}
+}
+
+// Members are those that wait, and those that went away.
+type Members interface {
+	Gangs
+	// Missing is told of a pod that has left its node.
+	Missing(pod *v1.Pod)
 }
 
 // sweepPeriod is how often the gate is asked again about everybody, as the queue
@@ -33,7 +41,7 @@ type Anteroom struct {
 const sweepPeriod = 5 * time.Minute
 
 // NewAnteroom returns a queue with an anteroom.
-func NewAnteroom(inner queue.SchedulingQueue, gangs Gangs) *Anteroom {
+func NewAnteroom(inner queue.SchedulingQueue, gangs Members) *Anteroom {
 	return &Anteroom{SchedulingQueue: inner, gangs: gangs, held: map[types.UID]*v1.Pod{}, stop: make(chan struct{})}
 }
 
@@ -91,6 +99,15 @@ func (a *Anteroom) Activate(logger klog.Logger, pods map[string]*v1.Pod) {
 	if len(within) > 0 {
 		a.SchedulingQueue.Activate(logger, within)
 	}
+}
+
+// MoveAllToActiveOrBackoffQueue implements queue.SchedulingQueue. Before anybody
+// is told that a pod has left its node, its gang may keep the room.
+func (a *Anteroom) MoveAllToActiveOrBackoffQueue(logger klog.Logger, event fwk.ClusterEvent, old, now any, check queue.PreEnqueueCheck) {
+	if pod, ok := old.(*v1.Pod); ok && event.Resource == fwk.AssignedPod && event.ActionType == fwk.Delete {
+		a.gangs.Missing(pod)
+	}
+	a.SchedulingQueue.MoveAllToActiveOrBackoffQueue(logger, event, old, now, check)
 }
 
 // PendingPods implements queue.SchedulingQueue.
