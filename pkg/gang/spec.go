@@ -1,7 +1,6 @@
 package gang
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -102,19 +101,6 @@ func (s Spec) quota(placed int, byRole map[string]int, present int) Quota {
 	return q
 }
 
-// complete reports whether so many members, of which so many by role, are enough.
-func (s Spec) complete(members int, byRole map[string]int) bool {
-	if members < s.Min {
-		return false
-	}
-	for _, r := range s.Roles {
-		if byRole[r.Name] < r.Min {
-			return false
-		}
-	}
-	return true
-}
-
 // fault says what is wrong with the numbers of a spec, in the words for the
 // field that states them, or "".
 func (s Spec) fault(field string, maxMembers int) string {
@@ -132,6 +118,3 @@ func (s Spec) fault(field string, maxMembers int) string {
 	}
 	return ""
 }
-
-// byName is the order of roles.
-func byName(a, b Role) int { return cmp.Compare(a.Name, b.Name) }

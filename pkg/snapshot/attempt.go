@@ -23,7 +23,7 @@ type Attempt struct {
 
 // Attempt begins an attempt by a pod to plan so many members of a gang.
 func (g *Gangs) Attempt(key gang.Key, by *v1.Pod, members int) *Attempt {
-	a := &Attempt{gangs: g, key: key, by: by, size: metrics.Size(members), began: time.Now()}
+	a := &Attempt{gangs: g, key: key, by: by, size: metrics.Size(members), began: g.clock.Now()}
 	a.cause, a.room = g.waits.try(key)
 	if !a.room.IsZero() {
 		metrics.WakeUp.Observe(a.began.Sub(a.room).Seconds())
@@ -59,5 +59,5 @@ func (a *Attempt) Planned() {
 
 func (a *Attempt) end(result string) {
 	metrics.Attempts.WithLabelValues(string(a.cause), result).Inc()
-	metrics.PlanDuration.WithLabelValues(a.size).Observe(time.Since(a.began).Seconds())
+	metrics.PlanDuration.WithLabelValues(a.size).Observe(a.gangs.clock.Since(a.began).Seconds())
 }

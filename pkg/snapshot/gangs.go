@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/utils/clock"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
 	"github.com/muster-scheduler/muster/pkg/metrics"
@@ -21,6 +22,8 @@ import (
 // Gangs is the roster of gangs as the plugins share it: safe for concurrent
 // use, fed by informers, with a courier that carries out its answers.
 type Gangs struct {
+	clock clock.PassiveClock
+
 	mu         sync.Mutex
 	roster     *gang.Roster
 	pods       map[string]*v1.Pod // members by UID, as last seen
@@ -39,7 +42,7 @@ type Gangs struct {
 }
 
 func newGangs(ctx context.Context, h fwk.Handle) *Gangs {
-	g := &Gangs{roster: gang.NewRoster(1), pods: map[string]*v1.Pod{}, kept: newKept(), waits: newWaits(), observer: newObserver()}
+	g := &Gangs{clock: clock.RealClock{}, roster: gang.NewRoster(1), pods: map[string]*v1.Pod{}, kept: newKept(), waits: newWaits(), observer: newObserver()}
 	g.courier = newCourier(ctx, h, g)
 	go g.courier.run(ctx)
 	return g
@@ -113,7 +116,7 @@ func (g *Gangs) do(f func(r *gang.Roster) []gang.Action) {
 	touched := g.roster.Touched()
 	for _, key := range touched {
 		status, exists := g.roster.Status(key)
-		g.observer.see(key, status, exists, time.Now())
+		g.observer.see(key, status, exists, g.clock.Now())
 		if !exists {
 			g.waits.end(key)
 		}

@@ -77,12 +77,15 @@ func reportAfter(ctx context.Context, unread *sync.WaitGroup, reporter *reporter
 		unread.Wait()
 		close(read)
 	}()
+	patience, cancel := context.WithTimeout(ctx, sourcesPatience)
+	defer cancel()
 	select {
 	case <-read:
-	case <-time.After(sourcesPatience):
+	case <-patience.Done():
+		if ctx.Err() != nil {
+			return
+		}
 		klog.FromContext(ctx).Info("Not all that says something of gangs could be read, reporting without it", "after", sourcesPatience)
-	case <-ctx.Done():
-		return
 	}
 	reporter.lead()
 }

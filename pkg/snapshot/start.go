@@ -8,7 +8,6 @@ import (
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	applyv1 "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/klog/v2"
@@ -109,7 +108,7 @@ func (c *courier) deleteMember(ctx context.Context, pod *v1.Pod, why string) err
 	if _, err := pods.ApplyStatus(ctx, mark, metav1.ApplyOptions{FieldManager: fieldManager, Force: true}); err != nil && !gonePod(err) {
 		return err
 	}
-	err := pods.Delete(ctx, pod.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: (*types.UID)(&pod.UID)}})
+	err := pods.Delete(ctx, pod.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &pod.UID}})
 	if gonePod(err) {
 		return nil
 	}

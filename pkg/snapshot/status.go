@@ -41,8 +41,8 @@ type groupStatus struct {
 	Conditions         []metav1.Condition          `json:"conditions,omitempty"`
 }
 
-// statusOf is what is to be said of a gang by the PodGroup of that generation,
-// after was was said last. A condition keeps its time until it flips.
+// statusOf is what is to be said of a gang by the PodGroup of that generation; was
+// is what was said last. A condition keeps its time until it flips.
 func statusOf(source gang.Source, s gang.Status, generation int64, was groupStatus, now time.Time) groupStatus {
 	at := metav1.NewTime(now).Rfc3339Copy() // as precise as the API
 	if source == gang.Native {

@@ -236,7 +236,7 @@ func (g *Gangs) wake(pod *v1.Pod, cause Cause) {
 	w := g.waits
 	key, _, _ := MemberOf(pod)
 	if a := w.gangs[key]; a != nil && a.by == pod.UID {
-		a.cause, a.since = cause, time.Now()
+		a.cause, a.since = cause, g.clock.Now()
 	}
 	w.wakes.End(string(pod.UID))
 	w.woken[pod.UID] = true
