@@ -343,8 +343,8 @@ func (r *Roster) Permit(uid string) (wait, ok bool, todo []Action) {
 // rests, and the member stands in the queue for it.
 func (r *Roster) Unreserve(uid string) []Action {
 	m := r.members[uid]
-	if m == nil {
-		return nil
+	if m == nil || m.Phase >= Bound {
+		return nil // the binding was made, whatever the framework heard of it
 	}
 	g := r.gangs[m.key]
 	asked := m.leaving
@@ -357,7 +357,7 @@ func (r *Roster) Unreserve(uid string) []Action {
 		m.Node = ""
 		g.move(m, Pending)
 	}
-	g.unslot(m)
+	given := g.unslot(m) // it has a slot still if another plugin's Reserve failed
 	s, fault := r.spec(g)
 	incomplete := fault != "" || !g.complete(s, placed)
 	if asked || incomplete {
@@ -369,16 +369,16 @@ func (r *Roster) Unreserve(uid string) []Action {
 		g.rep = uid
 		why := fmt.Sprintf("pod %s of gang %s lost its node", m.Name, g.key)
 		g.verdict = why
-		todo := g.abandon(why)
+		todo := append(given, g.abandon(why)...)
 		if !g.resting { // the bindings of a gang fail together: that is one time
 			todo = append(todo, g.rest())
 		}
 		return todo
 	}
 	if asked && g.leaving == 0 {
-		return r.reconsider(g)
+		return append(given, r.reconsider(g)...)
 	}
-	return r.settle(g)
+	return append(given, r.settle(g)...)
 }
 
 // avoid has the next attempt do without a node on which a binding failed.

@@ -408,11 +408,11 @@ func (g *gang) next(sure bool) []Action {
 
 // welcome lets in those who wait beyond the minimum, as many as the maximum leaves.
 func (g *gang) welcome(s Spec) []Action {
-	if len(g.outside) == 0 {
-		return nil
-	}
-	todo := make([]Action, 0, len(g.outside))
 	room := g.room(s)
+	if len(g.outside) == 0 || room <= 0 {
+		return nil // without work: a gang at its maximum may have very many outside
+	}
+	todo := make([]Action, 0, min(room, len(g.outside)))
 	for _, m := range inOrder(g.outside) {
 		if room--; room < 0 {
 			break
@@ -517,6 +517,10 @@ func (g *gang) rest() Action {
 	g.broken++
 	return Action{Kind: Rest, Gang: g.key, Round: g.broken}
 }
+
+// rested ends the gang's rest, and forgets what it was for. Wake knows a rest by
+// how often there was one: the count must not change without it.
+func (g *gang) rested() { g.resting, g.broken = false, 0 }
 
 // release lets everybody who is reserved be bound; but is the member whose own
 // cycle it is, or nil.

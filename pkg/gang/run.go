@@ -53,7 +53,7 @@ func (g *gang) depart(m *member) {
 			o.live--
 		}
 		g.credit(m.Owner)
-		if o.live+o.done == 0 && g.members[m.UID] == nil {
+		if o.live+o.done == 0 { // a pod may change its controller, or lose it
 			delete(g.owners, m.Owner)
 			g.own(m.Owner, false)
 		}
@@ -127,7 +127,8 @@ func (g *gang) revive(uid string) (revived bool) {
 // created anew. Who has a node has it from the gang before.
 func (g *gang) renew() []Action {
 	todo := g.abandon("PodGroup " + g.key.String() + " was created anew")
-	g.born, g.start, g.verdict, g.broken = 0, start{}, "", 0
+	g.born, g.start, g.verdict = 0, start{}, ""
+	g.rested()
 	for _, m := range g.sorted() {
 		if m.Phase >= Bound {
 			g.remember(m, true)

@@ -38,7 +38,8 @@ func (g *gang) watch(s Spec) []Action {
 	case g.whole:
 	case g.complete(s, bound):
 		g.touch()
-		g.start, g.broken, g.verdict, g.shun = start{whole: true}, 0, "", nil
+		g.start, g.verdict, g.shun = start{whole: true}, "", nil
+		g.rested()
 	case g.all.placed == g.all.done || g.leaving > 0:
 		g.round = 0
 	case g.round == 0:
