@@ -43,10 +43,23 @@ func (a *Attempt) Refused(v gang.Verdict, nodes []fwk.NodeInfo, keptOn func(*v1.
 		metrics.UselessAttempts.WithLabelValues(string(a.cause)).Inc()
 	}
 	a.gangs.await(a.key, a.by, v.Resources, v.Hope, nodes, keptOn)
+	a.unlessGone()
 }
 
 // Failed ends the attempt without an answer.
-func (a *Attempt) Failed() { a.end(metrics.Failed) }
+func (a *Attempt) Failed() {
+	a.end(metrics.Failed)
+	a.unlessGone()
+}
+
+// unlessGone forgets the attempt if the pod went away during it: nobody else
+// will. Who stands for its gang next is sent for.
+func (a *Attempt) unlessGone() {
+	if _, known := a.gangs.lastSeen(string(a.by.UID)); !known {
+		a.gangs.waits.end(a.key)
+		a.gangs.waits.forget(a.by.UID)
+	}
+}
 
 // Planned ends the attempt: the gang has a plan.
 func (a *Attempt) Planned() {

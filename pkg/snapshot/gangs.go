@@ -520,8 +520,13 @@ func (g *Gangs) Again(key gang.Key, pod *v1.Pod) {
 // podHandler feeds the roster from the scheduler's own pod informer.
 func (g *Gangs) podHandler() cache.ResourceEventHandler {
 	return cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(o any) { g.see(o.(*v1.Pod)) },
-		UpdateFunc: func(_, o any) { g.see(o.(*v1.Pod)) },
+		AddFunc: func(o any) { g.see(o.(*v1.Pod)) },
+		UpdateFunc: func(old, o any) {
+			if old, pod := old.(*v1.Pod), o.(*v1.Pod); old.UID != pod.UID {
+				g.vanish(old) // the watch broke, and missed that one went and another of the name came
+			}
+			g.see(o.(*v1.Pod))
+		},
 		DeleteFunc: func(o any) {
 			if pod, ok := LastKnown[*v1.Pod](o); ok {
 				g.vanish(pod)
@@ -533,8 +538,13 @@ func (g *Gangs) podHandler() cache.ResourceEventHandler {
 // doneHandler feeds the roster from an informer of members that have ended.
 func (g *Gangs) doneHandler() cache.ResourceEventHandler {
 	return cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(o any) { g.see(o.(*v1.Pod)) },
-		UpdateFunc: func(_, o any) { g.see(o.(*v1.Pod)) },
+		AddFunc: func(o any) { g.see(o.(*v1.Pod)) },
+		UpdateFunc: func(old, o any) {
+			if old, pod := old.(*v1.Pod), o.(*v1.Pod); old.UID != pod.UID {
+				g.lose(string(old.UID))
+			}
+			g.see(o.(*v1.Pod))
+		},
 		DeleteFunc: func(o any) {
 			if pod, ok := LastKnown[*v1.Pod](o); ok {
 				g.lose(string(pod.UID))

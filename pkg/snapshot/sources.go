@@ -148,7 +148,11 @@ func (s *Shared) watchJobs(ctx context.Context, client kubernetes.Interface) (ca
 	handler, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc: func(o any) { s.Gangs.seeJob(o.(*jobObject)) },
 		UpdateFunc: func(old, o any) {
-			if a, b := old.(*jobObject), o.(*jobObject); a.UID != b.UID || a.job != b.job {
+			a, b := old.(*jobObject), o.(*jobObject)
+			if a.UID != b.UID {
+				s.Gangs.loseJob(a)
+			}
+			if a.UID != b.UID || a.job != b.job {
 				s.Gangs.seeJob(b)
 			}
 		},

@@ -78,15 +78,16 @@ func (c *courier) evict(ctx context.Context, pod *v1.Pod, why string) {
 		return
 	}
 	go func() {
-		select {
-		case c.evictor <- struct{}{}:
-			defer func() { <-c.evictor }()
-		case <-ctx.Done():
-			return
-		}
 		c.tell(pod, RolledBack, why)
 		_ = wait.PollUntilContextCancel(ctx, evictRetry, true, func(ctx context.Context) (bool, error) {
+			// For one try: members that cannot be deleted keep no others waiting.
+			select {
+			case c.evictor <- struct{}{}:
+			case <-ctx.Done():
+				return false, ctx.Err()
+			}
 			err := c.deleteMember(ctx, pod, why)
+			<-c.evictor
 			if err != nil {
 				klog.FromContext(ctx).Error(err, "Deleting a member of a gang that is rolled back", "pod", klog.KObj(pod), "retryIn", evictRetry)
 			}

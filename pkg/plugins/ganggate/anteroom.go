@@ -68,11 +68,15 @@ func (a *Anteroom) admit(ctx context.Context, pod *v1.Pod) {
 func (a *Anteroom) Update(ctx context.Context, old, pod *v1.Pod) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.held[pod.UID] != nil {
+	switch {
+	case a.held[pod.UID] != nil:
 		a.held[pod.UID] = pod
-		return
+	case a.held[old.UID] != nil: // that one is gone, and another of its name has come
+		delete(a.held, old.UID)
+		a.admit(ctx, pod)
+	default:
+		a.SchedulingQueue.Update(ctx, old, pod)
 	}
-	a.SchedulingQueue.Update(ctx, old, pod)
 }
 
 // Delete implements queue.SchedulingQueue.

@@ -1,0 +1,59 @@
+package ganggate
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+	"k8s.io/kubernetes/pkg/scheduler/backend/queue"
+	st "k8s.io/kubernetes/pkg/scheduler/testing"
+)
+
+// inner is a queue that remembers who came in.
+type inner struct {
+	queue.SchedulingQueue
+	in []types.UID
+}
+
+func (q *inner) Add(_ context.Context, pod *v1.Pod)       { q.in = append(q.in, pod.UID) }
+func (q *inner) Update(_ context.Context, _, pod *v1.Pod) { q.in = append(q.in, pod.UID) }
+func (q *inner) Delete(klog.Logger, *v1.Pod)              {}
+func (q *inner) UnschedulablePods() []*v1.Pod             { return nil }
+
+// doors lets in whom it names.
+type doors map[types.UID]bool
+
+func (d doors) Admit(pod *v1.Pod) (bool, string) { return d[pod.UID], "" }
+
+func pod(uid string) *v1.Pod { return st.MakePod().Namespace("ns").Name("p").UID(uid).Obj() }
+
+// An informer whose watch broke tells of a pod that went and of another of its
+// name as of one that changed.
+func TestAPodOfTheSameNameIsAnother(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		open doors
+		in   []types.UID
+		held int
+	}{
+		{"which may enter", doors{"new": true}, []types.UID{"new"}, 0},
+		{"which may not", doors{}, nil, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			q := &inner{}
+			a := NewAnteroom(q, tc.open)
+			a.Add(t.Context(), pod("old"))
+			a.Update(t.Context(), pod("old"), pod("new"))
+			if held := a.UnschedulablePods(); !slices.Equal(q.in, tc.in) || len(held) != tc.held || tc.held == 1 && held[0].UID != "new" {
+				t.Errorf("in the queue are %v, before it %d pods; want %v and %d", q.in, len(held), tc.in, tc.held)
+			}
+			a.Delete(klog.Background(), pod("new"))
+			if held := a.UnschedulablePods(); len(held) > 0 {
+				t.Errorf("%d pods are held that are gone", len(held))
+			}
+		})
+	}
+}
