@@ -108,7 +108,9 @@ func (g *gang) end() {
 	g.born, g.leader, g.claim = 0, nil, claim{}
 	g.start = start{}
 	for _, m := range g.members {
-		g.remember(m, true)
+		if !m.past { // a large run that is over comes in one by one after a restart
+			g.remember(m, true)
+		}
 	}
 }
 
