@@ -21,10 +21,8 @@ const (
 	// Members and PodGroup are rarely created in one instant.
 	noticeDelay = 2 * time.Second
 	// permitRetry is how soon a word is passed again to a member that is reserved
-	// but does not stand at Permit yet; it gets there within one cycle. allowTries
-	// bounds it for those who pass without waiting.
+	// but does not stand at Permit yet; it gets there within one cycle.
 	permitRetry = 5 * time.Millisecond
-	allowTries  = 40
 	// againFirst is how soon a member that was planned anew is sent for; the
 	// delay doubles until againLast, because its cycle may take long to end.
 	againFirst, againLast = 10 * time.Millisecond, 5 * time.Second
@@ -191,8 +189,11 @@ func (c *courier) allow(j job) {
 		waiting.Allow(PermitPlugin)
 		return
 	}
-	if j.tries++; j.tries < allowTries && c.gangs.released(j.pod.UID) {
-		time.AfterFunc(permitRetry, func() { c.send([]job{j}) })
+	// It may have passed without waiting: then it is bound soon, or loses its node.
+	// It may as well be late, however long: a word that is lost leaves a gang in pieces.
+	if c.gangs.released(j.pod.UID) {
+		time.AfterFunc(permitRetry<<min(j.tries, 8), func() { c.send([]job{j}) })
+		j.tries++
 	}
 }
 

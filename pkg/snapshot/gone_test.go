@@ -95,3 +95,19 @@ func TestNothingIsRememberedOfAnAttemptByAPodThatIsGone(t *testing.T) {
 		t.Errorf("%d gangs are remembered, idle is %v", n, g.waits.wakes.Idle())
 	}
 }
+
+// A member that may not be marked is deleted all the same.
+func TestAMarkThatIsRefusedDoesNotKeepAMember(t *testing.T) {
+	g, h := newTestGangs(t)
+	pod := member("g", 0, 2)
+	if _, err := h.client.CoreV1().Pods("ns").Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	h.client.(*fake.Clientset).PrependReactor("patch", "pods", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(v1.Resource("pods/status"), pod.Name, errors.New("a policy says no"))
+	})
+	g.Lead(func(func(*v1.Pod) bool) {})
+	if err := g.courier.deleteMember(t.Context(), pod, "why"); err != nil {
+		t.Errorf("it is not deleted: %v", err)
+	}
+}

@@ -100,14 +100,18 @@ func (c *courier) evict(ctx context.Context, pod *v1.Pod, why string) {
 }
 
 // deleteMember marks a pod as disrupted by its scheduler, for those who count
-// failures, and deletes it. It is no error if the pod is gone.
+// failures, and deletes it. It is no error if the pod is gone. Where the mark is
+// refused the pod is deleted without: half a gang must not stay for it.
 func (c *courier) deleteMember(ctx context.Context, pod *v1.Pod, why string) error {
 	pods := c.handle.ClientSet().CoreV1().Pods(pod.Namespace)
 	mark := applyv1.Pod(pod.Name, pod.Namespace).WithUID(pod.UID).WithStatus(applyv1.PodStatus().WithConditions(
 		applyv1.PodCondition().WithType(v1.DisruptionTarget).WithStatus(v1.ConditionTrue).
 			WithReason(RolledBack).WithMessage(why).WithLastTransitionTime(metav1.Now())))
 	if _, err := pods.ApplyStatus(ctx, mark, metav1.ApplyOptions{FieldManager: fieldManager, Force: true}); err != nil && !gonePod(err) {
-		return err
+		if !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) {
+			return err
+		}
+		klog.FromContext(ctx).Error(err, "Not allowed to mark a member that is deleted", "pod", klog.KObj(pod))
 	}
 	err := pods.Delete(ctx, pod.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &pod.UID}})
 	if gonePod(err) {
