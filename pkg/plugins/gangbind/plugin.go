@@ -93,11 +93,18 @@ func (pl *GangBind) Bind(ctx context.Context, _ fwk.CycleState, pod *v1.Pod, nod
 }
 
 // Try binds a pod dry: it returns the error with which the API server would
-// refuse the binding now.
+// refuse the binding now. No answer, or one that it cannot give now, refuses
+// nothing: a gang that is large or an API server that is busy must not keep a
+// gang from its start.
 func (pl *GangBind) Try(ctx context.Context, pod *v1.Pod, node string) error {
-	return pl.inTurn(ctx, func() error {
+	err := pl.inTurn(ctx, func() error {
 		return pl.client.CoreV1().Pods(pod.Namespace).Bind(ctx, pl.binding(pod, node), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 	})
+	if err != nil && !refusal(err) {
+		klog.FromContext(ctx).V(2).Info("Binding dry came to nothing", "pod", klog.KObj(pod), "node", node, "err", err)
+		return nil
+	}
+	return err
 }
 
 // inTurn does a request as soon as not too many are in flight.

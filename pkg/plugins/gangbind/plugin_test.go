@@ -250,3 +250,15 @@ func TestTryBindsDry(t *testing.T) {
 		t.Errorf("%d of 2 requests were dry", s.dry)
 	}
 }
+
+// A busy API server refuses nobody.
+func TestTryTakesNoSilenceForARefusal(t *testing.T) {
+	s := newServer(t, http.StatusServiceUnavailable, silence)
+	pod := st.MakePod().Namespace("ns").Name("p").UID("u").Obj()
+	pl := s.plugin(t, DefaultArgs(), knows{})
+	for range 2 {
+		if err := pl.Try(t.Context(), pod, "n"); err != nil {
+			t.Errorf("the binding is taken for refused: %v", err)
+		}
+	}
+}
