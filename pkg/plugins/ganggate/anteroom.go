@@ -2,6 +2,7 @@ package ganggate
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,6 +12,8 @@ import (
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/backend/queue"
+
+	order "github.com/muster-scheduler/muster/pkg/queue"
 )
 
 // Anteroom is a scheduling queue with a room before it, in which members stay
@@ -87,17 +90,28 @@ func (a *Anteroom) Delete(logger klog.Logger, pod *v1.Pod) {
 	a.SchedulingQueue.Delete(logger, pod)
 }
 
-// Activate implements queue.SchedulingQueue.
+// Activate implements queue.SchedulingQueue. The first that comes in may have its
+// turn before the next does, so they come in the order of the queue.
 func (a *Anteroom) Activate(logger klog.Logger, pods map[string]*v1.Pod) {
 	ctx := klog.NewContext(context.Background(), logger)
 	within := make(map[string]*v1.Pod, len(pods))
+	var enter []*v1.Pod
 	a.mu.Lock()
 	for key, pod := range pods {
-		if held := a.held[pod.UID]; held != nil {
-			a.admit(ctx, held)
-		} else {
+		if held := a.held[pod.UID]; held == nil {
 			within[key] = pod
+		} else if ok, _ := a.gangs.Admit(held); ok {
+			enter = append(enter, held)
 		}
+	}
+	slices.SortFunc(enter, func(p, q *v1.Pod) int {
+		first, _ := a.gangs.Rank(p.UID)
+		second, _ := a.gangs.Rank(q.UID)
+		return order.Compare(first, second)
+	})
+	for _, pod := range enter {
+		delete(a.held, pod.UID)
+		a.SchedulingQueue.Add(ctx, pod)
 	}
 	a.mu.Unlock()
 	if len(within) > 0 {

@@ -10,6 +10,8 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/scheduler/backend/queue"
 	st "k8s.io/kubernetes/pkg/scheduler/testing"
+
+	order "github.com/muster-scheduler/muster/pkg/queue"
 )
 
 // inner is a queue that remembers who came in.
@@ -27,6 +29,10 @@ func (q *inner) UnschedulablePods() []*v1.Pod             { return nil }
 type doors map[types.UID]bool
 
 func (d doors) Admit(pod *v1.Pod) (bool, string) { return d[pod.UID], "" }
+
+func (d doors) Rank(uid types.UID) (order.Key, bool) {
+	return order.Key{UID: string(uid)}, d[uid]
+}
 
 func pod(uid string) *v1.Pod { return st.MakePod().Namespace("ns").Name("p").UID(uid).Obj() }
 
@@ -55,5 +61,25 @@ func TestAPodOfTheSameNameIsAnother(t *testing.T) {
 				t.Errorf("%d pods are held that are gone", len(held))
 			}
 		})
+	}
+}
+
+// The members of a plan come in the order in which they are to be tried: the
+// first may have its turn before the others are there.
+func TestMembersComeInInOrder(t *testing.T) {
+	q, open, sent := &inner{}, doors{}, map[string]*v1.Pod{}
+	a := NewAnteroom(q, open)
+	want := []types.UID{}
+	for i := range 20 {
+		p := pod(string(rune('a' + i)))
+		a.Add(t.Context(), p)
+		want, sent[string(p.UID)] = append(want, p.UID), p
+	}
+	for _, uid := range want {
+		open[uid] = true
+	}
+	a.Activate(klog.Background(), sent)
+	if !slices.Equal(q.in, want) {
+		t.Errorf("they came in as %v, want %v", q.in, want)
 	}
 }

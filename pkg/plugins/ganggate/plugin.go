@@ -11,8 +11,11 @@ import (
 	"context"
 
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/muster-scheduler/muster/pkg/queue"
 )
 
 // Name of the plugin.
@@ -39,10 +42,13 @@ func (a Args) Validate() field.ErrorList {
 	return errs
 }
 
-// Gangs decides who may enter, in constant time. why says what a pod that may
-// not waits for.
+// Gangs decides who may enter.
 type Gangs interface {
+	// Admit decides about a pod, in constant time. why says what a pod that may not
+	// waits for.
 	Admit(pod *v1.Pod) (enter bool, why string)
+	// Rank returns the order in the queue of a member that was let in.
+	Rank(uid types.UID) (key queue.Key, ok bool)
 }
 
 // GangGate keeps members out of the queue until their gang can be tried.
