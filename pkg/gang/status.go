@@ -87,7 +87,7 @@ func (g *gang) lacks(s Spec) string {
 	why := g.verdict
 	if !g.complete(s, existing) {
 		why = g.gathering(s)
-		if g.verdict != "" {
+		if g.verdict != "" && g.broken > 0 { // else it is about a gang that had more members
 			why += "; " + g.verdict
 		}
 	}

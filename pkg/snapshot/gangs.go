@@ -26,12 +26,13 @@ type Gangs struct {
 
 	mu         sync.Mutex
 	roster     *gang.Roster
-	pods       map[string]*v1.Pod // members by UID, as last seen
-	lost       recent             // UIDs of members that went away
-	leavers    []string           // UIDs of members to drop from pods after what is to be done about them is sent
-	schedulers []string           // the names of this process's profiles
-	deadline   time.Duration      // for which a gang may be bound in part
-	repairHold time.Duration      // for which the room of a lost member is kept
+	pods       map[string]*v1.Pod  // members by UID, as last seen
+	lost       recent              // UIDs of members that went away
+	leavers    []string            // UIDs of members to drop from pods after what is to be done about them is sent
+	schedulers []string            // the names of this process's profiles
+	missing    map[string]gang.Key // members that left their nodes, by UID
+	deadline   time.Duration       // for which a gang may be bound in part
+	repairHold time.Duration       // for which the room of a lost member is kept
 	dryBind    func(ctx context.Context, pod *v1.Pod, node string) error
 
 	touched  func([]gang.Key) // is told of the gangs about which something changed; may be nil
@@ -42,7 +43,7 @@ type Gangs struct {
 }
 
 func newGangs(ctx context.Context, h fwk.Handle) *Gangs {
-	g := &Gangs{clock: clock.RealClock{}, roster: gang.NewRoster(1), pods: map[string]*v1.Pod{}, kept: newKept(), waits: newWaits(), observer: newObserver()}
+	g := &Gangs{clock: clock.RealClock{}, roster: gang.NewRoster(1), pods: map[string]*v1.Pod{}, missing: map[string]gang.Key{}, kept: newKept(), waits: newWaits(), observer: newObserver()}
 	g.courier = newCourier(ctx, h, g)
 	go g.courier.run(ctx)
 	return g
@@ -120,7 +121,7 @@ func (g *Gangs) do(f func(r *gang.Roster) []gang.Action) {
 		if !exists {
 			g.waits.end(key)
 		}
-		if status.State != gang.Repairing && g.kept.dropLost(key) {
+		if status.State != gang.Repairing && !g.isMissing(key) && g.kept.dropLost(key) {
 			todo = append(todo, gang.Action{Kind: gang.Freed})
 		}
 	}
@@ -157,7 +158,7 @@ func (g *Gangs) see(pod *v1.Pod) {
 	}
 	if gone(pod) {
 		g.lose(uid)
-		if pod.Status.Phase == v1.PodFailed {
+		if pod.Status.Phase == v1.PodFailed && pod.DeletionTimestamp == nil { // who is deleted often ends so
 			g.fail(key, pod)
 		}
 		return
@@ -227,15 +228,19 @@ func (g *Gangs) unlabelled(pod *v1.Pod) {
 }
 
 func (g *Gangs) lose(uid string) {
-	g.kept.drop(uid)
+	g.kept.dropSlot(uid)
+	var key gang.Key
 	g.do(func(r *gang.Roster) []gang.Action {
-		if g.pods[uid] != nil {
+		if pod := g.pods[uid]; pod != nil {
+			key, _, _ = MemberOf(pod)
 			g.lost.add(uid)
 			g.leavers = append(g.leavers, uid)
 		}
+		delete(g.missing, uid)
 		g.waits.forget(types.UID(uid))
 		return r.Forget(uid)
 	})
+	g.courier.noticeLater(key) // those that are left may be too few
 }
 
 // fail records a pod that has failed, and exists.
@@ -290,7 +295,7 @@ func (g *Gangs) vanish(pod *v1.Pod) {
 			switch seen, known := g.lastSeen(uid); {
 			case known && seen != gang.Done:
 				g.lose(uid)
-			case known && g.kept.drop(uid):
+			case known && g.found(uid):
 				g.courier.send([]job{{action: gang.Action{Kind: gang.Freed}}})
 			}
 		})
@@ -304,8 +309,29 @@ func (g *Gangs) Missing(pod *v1.Pod) {
 	defer g.mu.Unlock()
 	if uid := string(pod.UID); g.roster.Needed(uid) {
 		key, _, _ := MemberOf(g.pods[uid])
+		g.missing[uid] = key
 		g.keepLost(key, g.pods[uid])
 	}
+}
+
+// isMissing reports whether a gang counts a member that left its node, until it
+// is known how it ended. The lock is held.
+func (g *Gangs) isMissing(key gang.Key) bool {
+	for _, k := range g.missing {
+		if k == key {
+			return true
+		}
+	}
+	return false
+}
+
+// found ends what Missing began for a member that has succeeded, and reports
+// whether room was kept in its place.
+func (g *Gangs) found(uid string) bool {
+	g.mu.Lock()
+	delete(g.missing, uid)
+	g.mu.Unlock()
+	return g.kept.drop(uid)
 }
 
 // limbo is how long one informer may be behind the other.

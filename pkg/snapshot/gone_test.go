@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/utils/ptr"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
 )
@@ -66,18 +67,21 @@ func TestEvictionsDoNotWaitForThoseThatFail(t *testing.T) {
 func TestNoRoomIsKeptForAGangThatIsGone(t *testing.T) {
 	g, _ := newTestGangs(t)
 	g.RepairWithin(1 << 40)
-	key, pods := gang.Key{Namespace: "ns", Name: "g"}, []*v1.Pod{}
+	var pods []*v1.Pod
 	for i := range 3 {
 		pod := member("g", i, 3)
+		pod.OwnerReferences = []metav1.OwnerReference{{UID: "job", Controller: ptr.To(true)}}
 		pod.Spec.NodeName = fmt.Sprint("n", i)
 		pods = append(pods, pod)
 		g.see(pod)
 	}
-	for _, pod := range pods {
+	g.lose(string(pods[0].UID))
+	if g.kept.empty() {
+		t.Error("no room is kept for the one that takes the place")
+	}
+	for _, pod := range pods[1:] {
 		g.lose(string(pod.UID))
 	}
-	// As when the courier comes to it last.
-	g.keepLost(key, pods[0])
 	if !g.kept.empty() {
 		t.Error("room is kept for a gang that is gone")
 	}

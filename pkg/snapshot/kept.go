@@ -82,6 +82,15 @@ func (k *kept) drop(uid string) bool {
 	return k.remove(uid)
 }
 
+// dropSlot gives up what is kept for a pod that is planned.
+func (k *kept) dropSlot(uid string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.nodes[k.places[uid]][uid].lost {
+		k.remove(uid)
+	}
+}
+
 func (k *kept) remove(uid string) bool {
 	node, ok := k.places[uid]
 	if !ok {

@@ -286,9 +286,15 @@ func TestReporterWaitsBetweenTwoWrites(t *testing.T) {
 			keys = append(keys, gang.Key{Namespace: "ns", Name: fmt.Sprint("g", n), Source: gang.PodGroup})
 			s.see(s.group(keys[n], "u", 1))
 		}
+		var mu sync.Mutex
 		times := map[any][]time.Time{}
 		all := 0
-		s.wrote = func(name any) { times[name] = append(times[name], time.Now()); all++ }
+		s.wrote = func(name any) {
+			mu.Lock()
+			defer mu.Unlock()
+			times[name] = append(times[name], time.Now())
+			all++
+		}
 		go s.run(t.Context())
 		const lasts = 30 * time.Second
 		for start, n := time.Now(), 0; time.Since(start) < lasts; n++ {
@@ -298,6 +304,8 @@ func TestReporterWaitsBetweenTwoWrites(t *testing.T) {
 			s.touch(keys)
 			time.Sleep(10 * time.Millisecond)
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		for name, at := range times {
 			for i := range at[1:] {
 				if pause := at[i+1].Sub(at[i]); pause < perGang {

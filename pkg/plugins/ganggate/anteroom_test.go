@@ -30,6 +30,8 @@ type doors map[types.UID]bool
 
 func (d doors) Admit(pod *v1.Pod) (bool, string) { return d[pod.UID], "" }
 
+func (doors) Missing(*v1.Pod) {}
+
 func (d doors) Rank(uid types.UID) (order.Key, bool) {
 	return order.Key{UID: string(uid)}, d[uid]
 }
