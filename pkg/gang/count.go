@@ -100,9 +100,6 @@ func (g *gang) count(m *member, by int) {
 	if by > 0 && m.waits() && m.gated {
 		g.outside[m.UID] = m
 	}
-	if m.Phase != Pending || !m.counts() {
-		delete(g.extra, m.UID)
-	}
 }
 
 func (g *gang) tally(role string, t tally, by int) {
@@ -164,9 +161,6 @@ func (g *gang) gate(m *member, gated bool) {
 	g.count(m, -1)
 	m.gated = gated
 	g.count(m, +1)
-	if gated {
-		delete(g.extra, m.UID)
-	}
 }
 
 // sorted returns the members in the order in which they are planned and tried.

@@ -24,9 +24,6 @@ func (r *Roster) Admit(uid string) (enter bool, why string) {
 	g.gate(m, !enter)
 	if enter {
 		r.rank(g, m)
-		if s, _ := r.spec(g); s.Max > 0 && m.slot == "" && m.waits() && g.complete(s, placed) {
-			g.extra[m.UID] = true
-		}
 	}
 	return enter, why
 }
@@ -47,7 +44,7 @@ func (r *Roster) mayEnter(g *gang, m *member) (bool, string) {
 	case m.slot != "":
 		return true, ""
 	case g.complete(s, placed):
-		if !g.extra[m.UID] && g.room(s) <= 0 {
+		if g.room(s) <= 0 {
 			return false, fmt.Sprintf("gang %s has its maximum of %d members", g.key, s.Max)
 		}
 		return true, ""

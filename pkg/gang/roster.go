@@ -92,7 +92,6 @@ type gang struct {
 	failed  int                // members that have failed and still exist
 	owners  map[string]*owner  // the controllers of members
 	outside map[string]*member // those that wait and are gated
-	extra   map[string]bool    // UIDs of those let in beyond the minimum that have no node yet
 
 	rep     string // UID of the representative
 	planned bool   // it has a plan: members have slots, or had until all used them
@@ -202,7 +201,6 @@ func (r *Roster) forget(m *member) []Action {
 	g.count(m, -1)
 	delete(r.members, uid)
 	delete(g.members, uid)
-	delete(g.extra, uid)
 	g.depart(m)
 	r.retire(uid)
 	if len(g.members) == 0 {
@@ -322,7 +320,7 @@ func (r *Roster) gang(key Key) *gang {
 	if g == nil {
 		g = &gang{
 			r: r, key: key, members: map[string]*member{}, roles: map[string]*tally{}, outside: map[string]*member{},
-			extra: map[string]bool{}, owners: map[string]*owner{},
+			owners: map[string]*owner{},
 		}
 		r.gangs[key] = g
 	}
@@ -422,13 +420,13 @@ func (g *gang) welcome(s Spec) []Action {
 	return todo
 }
 
-// room is how many more members may go for a node beyond those who have one or
-// are on the way to it.
+// room is how many more members may have a node beside those who have one, or
+// have a slot. More may be in the queue: one that fits nowhere is in nobody's way.
 func (g *gang) room(s Spec) int {
 	if s.Max == 0 {
 		return len(g.members)
 	}
-	return s.Max - g.present() - g.all.slots - len(g.extra)
+	return s.Max - g.present() - g.all.slots
 }
 
 // present is how many members have a node.
