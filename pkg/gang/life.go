@@ -366,11 +366,11 @@ func (r *Roster) Unreserve(uid string) []Action {
 		g.rep = uid
 		why := fmt.Sprintf("pod %s of gang %s lost its node", m.Name, g.key)
 		g.verdict = why
-		todo := append(given, g.abandon(why)...)
+		given = append(given, g.abandon(why)...)
 		if !g.resting { // the bindings of a gang fail together: that is one time
-			todo = append(todo, g.rest())
+			given = append(given, g.rest())
 		}
-		return todo
+		return given
 	}
 	if asked && g.leaving == 0 {
 		return append(given, r.reconsider(g)...)

@@ -53,7 +53,7 @@ func TestAJobOutlivesThePodsThatLeftIt(t *testing.T) {
 	}
 }
 
-// A gang that becomes whole while it rests rests no more: the answer to a
+// A gang that becomes whole during its rest is done with it: the answer to a
 // binding may be lost and the binding made.
 func TestAGangThatIsWholeDoesNotRest(t *testing.T) {
 	key := Key{Namespace: "ns", Name: "g"}

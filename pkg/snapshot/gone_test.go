@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
-	"k8s.io/utils/ptr"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
 )
@@ -70,7 +69,7 @@ func TestNoRoomIsKeptForAGangThatIsGone(t *testing.T) {
 	var pods []*v1.Pod
 	for i := range 3 {
 		pod := member("g", i, 3)
-		pod.OwnerReferences = []metav1.OwnerReference{{UID: "job", Controller: ptr.To(true)}}
+		pod.OwnerReferences = []metav1.OwnerReference{{UID: "job", Controller: new(true)}}
 		pod.Spec.NodeName = fmt.Sprint("n", i)
 		pods = append(pods, pod)
 		g.see(pod)
