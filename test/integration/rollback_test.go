@@ -80,7 +80,9 @@ func TestBindingThatArrivesAfterTheRollBack(t *testing.T) {
 	x.waitRolledBack(c, "gang", faultyMembers)
 	close(rolledBack)
 	c.waitBound("gang", faultyMembers)
-	x.check(c, "gang", faultyMembers)
+	// What the scheduler says of the binding that it gave up may overtake the
+	// binding itself. There is no kubelet here to put that right.
+	x.checkBindings(c, "gang", faultyMembers)
 	x.figures(c, "gang", faultyMembers)
 }
 

@@ -179,12 +179,18 @@ func (x *trial) waitHeld(c *cluster, g *gate, n, of int) {
 // check holds what was seen of a gang to what must hold whatever happens.
 func (x *trial) check(c *cluster, prefix string, minMember int) {
 	c.t.Helper()
+	x.checkBindings(c, prefix, minMember)
+	if lies := c.history.told(prefix); len(lies) > 0 {
+		c.t.Errorf("statuses that are not true: %v", lies)
+	}
+}
+
+// checkBindings does so without the statuses of the pods.
+func (x *trial) checkBindings(c *cluster, prefix string, minMember int) {
+	c.t.Helper()
 	window, most := c.history.partial(prefix, minMember)
 	if window > shortDeadline+allowance {
 		c.t.Errorf("gang %s was bound in part for %s, at most %d members of %d", prefix, window, most, minMember)
-	}
-	if lies := c.history.told(prefix); len(lies) > 0 {
-		c.t.Errorf("statuses that are not true: %v", lies)
 	}
 	if most, pod := x.proxy.busiest(c.ns); most > maxBindingsPerSecond {
 		c.t.Errorf("%d bindings of %s within a second", most, pod)
