@@ -362,7 +362,7 @@ func (r *Roster) Unreserve(uid string) []Action {
 		// and whose gang needs it no more comes back at the queue's own pace.
 		g.gate(m, true)
 	}
-	if broke && incomplete {
+	if broke && incomplete && (fault != "" || !g.complete(s, intended)) { // else those with slots will do
 		g.rep = uid
 		why := fmt.Sprintf("pod %s of gang %s lost its node", m.Name, g.key)
 		g.verdict = why

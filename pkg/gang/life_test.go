@@ -36,13 +36,18 @@ type world struct {
 	turn   Turn   // what it took
 	refuse bool   // its node will refuse it
 	forced bool   // it was activated while its cycle ran
+
+	losing   string // the pod that is losing its node just now, or empty
+	recalled bool   // it was activated meanwhile
 }
 
 func (w *world) do(todo []Action) {
 	for _, a := range todo {
 		switch a.Kind {
 		case Activate:
-			if a.UID == w.flight {
+			if a.UID == w.losing {
+				w.recalled = true
+			} else if a.UID == w.flight {
 				w.forced = true
 			} else if w.outside[a.UID] || w.parked[a.UID] {
 				w.enqueue(a.UID)
@@ -89,15 +94,14 @@ func (w *world) lose(uid string, failedBinding bool) {
 	delete(w.rejects, uid)
 	delete(w.permit, uid)
 	delete(w.used, uid)
-	flight, forced := w.flight, w.forced
-	w.flight, w.forced = uid, false
+	w.losing, w.recalled = uid, false
 	w.do(w.r.Unreserve(uid))
-	if failedBinding {
+	w.losing = ""
+	if failedBinding || w.recalled {
 		w.enqueue(uid)
 	} else {
-		w.park(uid)
+		w.parked[uid] = true
 	}
-	w.flight, w.forced = flight, forced
 }
 
 // begin starts a pod's scheduling cycle; anything may happen until it ends.

@@ -225,7 +225,7 @@ func (r *Roster) Needed(uid string) bool {
 	}
 	g := r.gangs[m.key]
 	s, fault := r.spec(g)
-	return g.whole && fault == "" && !g.spares(s, m)
+	return g.whole && fault == "" && !g.spares(s, m, secured)
 }
 
 // retire lets the key of a member that went away live on for a while.

@@ -124,7 +124,7 @@ func (r *Roster) Refuse(uid, why string) []Action {
 	}
 	g := r.gangs[m.key]
 	s, fault := r.spec(g)
-	if fault != "" || g.whole || g.spares(s, m) {
+	if fault != "" || g.whole || g.spares(s, m, intended) {
 		return nil // Unreserve has the member tried again
 	}
 	g.prove = true
@@ -141,11 +141,11 @@ func (g *gang) refusal(m *member, why string) string {
 }
 
 // spares reports whether the gang is complete without m, which has a node.
-func (g *gang) spares(s Spec, m *member) bool {
+func (g *gang) spares(s Spec, m *member, far func(tally) int) bool {
 	t := m.tally()
 	g.tally(m.Role, t, -1)
 	defer g.tally(m.Role, t, +1)
-	return g.complete(s, secured)
+	return g.complete(s, far)
 }
 
 // rollBack takes every node back that members of this start have, and has the
