@@ -192,8 +192,9 @@ func (c *courier) allow(j job) {
 	// It may have passed without waiting: then it is bound soon, or loses its node.
 	// It may as well be late, however long: a word that is lost leaves a gang in pieces.
 	if c.gangs.released(j.pod.UID) {
-		time.AfterFunc(permitRetry<<min(j.tries, 8), func() { c.send([]job{j}) })
+		pause := permitRetry << min(j.tries, 8)
 		j.tries++
+		time.AfterFunc(pause, func() { c.send([]job{j}) })
 	}
 }
 
