@@ -392,6 +392,14 @@ func (r *Roster) Leaving(uid string) bool {
 	return m != nil && m.leaving
 }
 
+// Gang returns the gang of a member; ok is false for no member.
+func (r *Roster) Gang(uid string) (key Key, ok bool) {
+	if m := r.members[uid]; m != nil {
+		return m.key, true
+	}
+	return Key{}, false
+}
+
 // Slot returns the node that is planned for a member, or "".
 func (r *Roster) Slot(uid string) string {
 	if m := r.members[uid]; m != nil {

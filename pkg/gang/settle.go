@@ -35,15 +35,13 @@ func (r *Roster) settle(g *gang) []Action {
 // not on its way already; its turn has just come if sure is set.
 func (g *gang) next(sure bool) []Action {
 	for len(g.order) > 0 {
-		m := g.members[g.order[0]]
-		switch {
-		case m == nil || m.slot == "":
-			g.order = g.order[1:]
-			continue
-		case m.gated || sure:
-			return []Action{g.summon(m)}
+		if m := g.members[g.order[0]]; m != nil && m.slot != "" {
+			if m.gated || sure {
+				return []Action{g.summon(m)}
+			}
+			return nil
 		}
-		break
+		g.order = g.order[1:] // it has used its slot, or is gone
 	}
 	return nil
 }

@@ -230,8 +230,8 @@ func (g *Gangs) lose(uid string) {
 	g.kept.dropSlot(uid)
 	var key gang.Key
 	g.do(func(r *gang.Roster) []gang.Action {
-		if pod := g.pods[uid]; pod != nil {
-			key, _, _ = MemberOf(pod)
+		if g.pods[uid] != nil {
+			key, _ = r.Gang(uid)
 			g.lost.add(uid)
 			g.leavers = append(g.leavers, uid)
 		}
@@ -239,7 +239,9 @@ func (g *Gangs) lose(uid string) {
 		g.waits.forget(types.UID(uid))
 		return r.Forget(uid)
 	})
-	g.courier.noticeLater(key) // those that are left may be too few
+	if key != (gang.Key{}) {
+		g.courier.noticeLater(key) // those that are left may be too few
+	}
 }
 
 // fail records a pod that has failed, and exists.
@@ -307,7 +309,7 @@ func (g *Gangs) Missing(pod *v1.Pod) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if uid := string(pod.UID); g.roster.Needed(uid) {
-		key, _, _ := MemberOf(g.pods[uid])
+		key, _ := g.roster.Gang(uid)
 		g.missing[uid] = key
 		g.keepLost(key, g.pods[uid])
 	}

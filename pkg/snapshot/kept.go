@@ -139,6 +139,16 @@ func (k *kept) dropLost(key gang.Key) bool {
 // empty reports whether no room is kept for anybody.
 func (k *kept) empty() bool { return k.count.Load() == 0 }
 
+// on reports whether room is kept on a node.
+func (k *kept) on(node fwk.NodeInfo) bool {
+	if k.empty() {
+		return false
+	}
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return len(k.nodes[node.Node().Name]) > 0
+}
+
 // from returns the pods for which room is kept on a node from a pod, which is of
 // the gang if it is of any. What is kept for a member that was lost and that is
 // on the node still, as long as it takes to end, is not kept twice.
@@ -163,11 +173,7 @@ func (k *kept) from(pod *v1.Pod, key gang.Key, node fwk.NodeInfo) []fwk.PodInfo 
 // Spares reports whether a node has room for the pod beside what is kept there
 // for others.
 func (g *Gangs) Spares(pod *v1.Pod, node fwk.NodeInfo) bool {
-	if g.kept.empty() {
-		return true
-	}
-	key, _, _ := MemberOf(pod)
-	others := g.kept.from(pod, key, node)
+	others := g.KeptOn(pod, node)
 	if len(others) == 0 {
 		return true
 	}
@@ -204,7 +210,10 @@ func (g *Gangs) KeepsNothing() bool { return g.kept.empty() }
 
 // KeptOn returns the pods for which room is kept on a node from the pod.
 func (g *Gangs) KeptOn(pod *v1.Pod, node fwk.NodeInfo) []fwk.PodInfo {
-	key, _, _ := MemberOf(pod)
+	if !g.kept.on(node) { // most nodes of most cycles
+		return nil
+	}
+	key, _, _ := keyOf(pod)
 	return g.kept.from(pod, key, node)
 }
 

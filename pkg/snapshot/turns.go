@@ -13,7 +13,7 @@ import (
 // Admit decides whether a pod may enter the scheduling queue; if not, why says
 // what it waits for. It takes constant time and may be called under the queue's lock.
 func (g *Gangs) Admit(pod *v1.Pod) (enter bool, why string) {
-	key, _, ok := MemberOf(pod)
+	key, _, ok := keyOf(pod)
 	if !ok {
 		return true, ""
 	}
@@ -109,8 +109,7 @@ func (g *Gangs) Fail(key gang.Key, by *v1.Pod, why string) {
 func (g *Gangs) Reserve(uid types.UID, node string) {
 	g.do(func(r *gang.Roster) []gang.Action {
 		todo := r.Reserve(string(uid), node)
-		if pod := g.pods[string(uid)]; pod != nil {
-			key, _, _ := MemberOf(pod)
+		if key, ok := r.Gang(string(uid)); ok {
 			g.kept.take(key, node)
 		}
 		return todo

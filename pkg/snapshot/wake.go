@@ -102,7 +102,7 @@ func (w *waits) forget(uid types.UID) {
 
 // summoned records that the roster sends for a pod: its gang changed.
 func (w *waits) summoned(pod *v1.Pod) {
-	key, _, _ := MemberOf(pod)
+	key, _, _ := keyOf(pod)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if a := w.gangs[key]; a != nil && a.cause == Timer {
@@ -142,11 +142,11 @@ func (g *Gangs) await(key gang.Key, by *v1.Pod, index resources.Index, hope gang
 // keptFor returns the pods for which room is kept from the gang of a pod, by
 // the position of the node.
 func keptFor(by *v1.Pod, nodes []fwk.NodeInfo, keptOn func(*v1.Pod, fwk.NodeInfo) []fwk.PodInfo) map[int][]fwk.PodInfo {
-	own, _, _ := MemberOf(by)
+	own, _, _ := keyOf(by)
 	kept := map[int][]fwk.PodInfo{}
 	for n, node := range nodes {
 		for _, info := range keptOn(by, node) {
-			key, _, member := MemberOf(info.GetPod())
+			key, _, member := keyOf(info.GetPod())
 			if member && key == own || corev1helpers.PodPriority(info.GetPod()) < corev1helpers.PodPriority(by) {
 				continue
 			}
@@ -234,7 +234,7 @@ func (g *Gangs) asked(waiting *v1.Pod, cause Cause, matters func(*waits, gang.Ho
 // wake sends for the representative of a gang that waits.
 func (g *Gangs) wake(pod *v1.Pod, cause Cause) {
 	w := g.waits
-	key, _, _ := MemberOf(pod)
+	key, _, _ := keyOf(pod)
 	if a := w.gangs[key]; a != nil && a.by == pod.UID {
 		a.cause, a.since = cause, g.clock.Now()
 	}

@@ -13,19 +13,7 @@ import (
 // TestGangRunsOnKubelets takes a gang to Running on real kubelets, and shows
 // what happens when one member too many is asked for and when room appears.
 func TestGangRunsOnKubelets(t *testing.T) {
-	s, err := sandbox.Start(t.Context(), sandbox.Options{Kubelets: 4, CPU: resource.MustParse("2")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	muster, err := s.StartScheduler(t.Context(), sandbox.Muster)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, muster := own(t, sandbox.Options{Kubelets: 4, CPU: resource.MustParse("2")})
 	c := newCluster(t, s.Config)
 	anywhere := func(pods ...*v1.Pod) []*v1.Pod {
 		for _, p := range pods {

@@ -82,6 +82,25 @@ func (p *plane) start(t *testing.T) *plane {
 	return p
 }
 
+// own starts a control plane for one test alone, with Muster on it.
+func own(t *testing.T, options sandbox.Options) (*sandbox.Sandbox, *sandbox.Scheduler) {
+	t.Helper()
+	s, err := sandbox.Start(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	muster, err := s.StartScheduler(t.Context(), sandbox.Muster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, muster
+}
+
 func (p *plane) stop() error {
 	if p.sandbox == nil {
 		return nil

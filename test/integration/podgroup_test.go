@@ -255,19 +255,7 @@ func TestPodGroupMadeAnew(t *testing.T) {
 // later by the definition that comes with coscheduling.
 func TestCoschedulingsOwnDefinition(t *testing.T) {
 	t.Parallel()
-	s, err := sandbox.Start(t.Context(), sandbox.Options{NoPodGroups: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	muster, err := s.StartScheduler(t.Context(), sandbox.Muster)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, muster := own(t, sandbox.Options{NoPodGroups: true})
 	c := newCluster(t, s.Config, "8")
 	c.create(c.pod("plain", "1"))
 	c.create(c.members("label", 2, "2", "1")...)

@@ -150,19 +150,7 @@ func TestWhatAnnotationsGetWrongIsTold(t *testing.T) {
 // TestThreeWaysSideBySide runs gangs of all three kinds in one cluster whose API
 // server has PodGroups of its own.
 func TestThreeWaysSideBySide(t *testing.T) {
-	s, err := sandbox.Start(t.Context(), sandbox.Options{GenericWorkload: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	muster, err := s.StartScheduler(t.Context(), sandbox.Muster)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, muster := own(t, sandbox.Options{GenericWorkload: true})
 	c := newCluster(t, s.Config, "2")
 	native := func(group string, i int) *v1.Pod {
 		p := c.pod(fmt.Sprintf("%s-%d", group, i), "1")
