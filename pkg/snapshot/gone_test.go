@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -112,5 +113,27 @@ func TestAMarkThatIsRefusedDoesNotKeepAMember(t *testing.T) {
 	g.Lead(func(func(*v1.Pod) bool) {})
 	if err := g.courier.deleteMember(t.Context(), pod, "why"); err != nil {
 		t.Errorf("it is not deleted: %v", err)
+	}
+}
+
+// A pod stays in the gang that it joined, whatever its labels say later.
+func TestRoomOfAnotherGangIsNotTaken(t *testing.T) {
+	g, _ := newTestGangs(t)
+	g.RepairWithin(time.Hour)
+	for i := range 2 {
+		pod := member("g", i, 2)
+		pod.OwnerReferences = []metav1.OwnerReference{{UID: "job", Controller: new(true)}}
+		pod.Spec.NodeName = "n"
+		g.see(pod)
+	}
+	g.lose("g-0")
+	stranger := member("h", 0, 1)
+	g.see(stranger)
+	changed := stranger.DeepCopy()
+	changed.Labels[gang.NameLabel] = "g"
+	g.see(changed)
+	g.Reserve(stranger.UID, "n")
+	if g.kept.empty() {
+		t.Error("a member of another gang took the room that is kept")
 	}
 }
