@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -78,9 +80,19 @@ func TestBindFaultsThatPass(t *testing.T) {
 func TestGangDoesWithoutAMemberWhoseBindingIsRefused(t *testing.T) {
 	t.Parallel()
 	x := newTrial(t, "muster-spare")
-	c := x.cluster(t, roomToSpare...)
+	c := x.cluster(t)
 	x.proxy.deal(c.ns, refuse(forbidden).onOne())
 	c.replicas("gang", faultyMembers, fmt.Sprint(faultyMembers-2), "1")
+	// The plan must have all members in it. A pod that came after them was tried:
+	// the scheduler knows them.
+	c.wait("all members", func() (bool, string) {
+		pods, err := c.client.CoreV1().Pods(c.ns).List(t.Context(), metav1.ListOptions{})
+		return err == nil && len(pods.Items) == faultyMembers, fmt.Sprint(len(pods.Items), err)
+	})
+	c.create(c.pod("later", "1"))
+	c.waitCondition("later", v1.PodScheduled, v1.ConditionFalse)
+	c.remove1("later")
+	c.addNode(c.ns+"-0", "32")
 	c.waitBound("gang", faultyMembers-1)
 	c.waitEvent("gang", "FailedScheduling", "the policy of this test")
 	refusals := func() (n int) {
