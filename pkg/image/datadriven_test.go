@@ -2,74 +2,182 @@ package image
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/datadriven"
 )
 
-// TestStories runs testdata/*.txt. The language:
+// TestStories runs testdata/*.txt. Sizes are in MB. The language:
 //
-//	node n1            replace what n1 reports; one image a line: [xREPEAT] BYTES NAME...
-//	remove n1          forget n1
-//	missing KEY...     what each node has to pull
-//	same KEY...        whether all nodes certainly have to pull the same
-//	scores KEY... [rate=BYTES/s] [each=SECONDS]
-//	                   seconds and score of each node; default rate=40000000 each=0.2
+//	puller [key=value...]  how nodes pull that are set from now on: rate link parallel eager peers in MB/s,
+//	                       layer= and image= seconds, rack=; default rate=40 parallel=1, nothing beside bytes
+//	registry MB/s | rack NAME MB/s
+//	node n1 [platform=P] [pressed]   replace what n1 says; one image a line: [xREPEAT] MB NAME...
+//	remove n1
+//	manifest DIGEST [platform=P] KEY...   one layer a line: MB DIGEST
+//	no-manifest DIGEST
+//	cost KEY... [gang=G]   what each node costs; KEY! is always asked for
+//	same KEY... | bytes KEY
+//	reserve POD NODE KEY... [gang=G] | bind POD | undo POD
+//	ran NODE KEY... | ended NODE KEY...
+//	at SECONDS             what is still under way then
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
-		inv, nodes := NewInventory(), []string{}
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			args, options := split(d)
-			switch d.Cmd {
-			case "node":
-				inv.SetNode(args[0], reports(t, d))
-				nodes = append(without(nodes, args[0]), args[0])
-				return fmt.Sprintf("%d nodes", len(inv.nodes))
-			case "remove":
-				inv.RemoveNode(args[0])
-				nodes = without(nodes, args[0])
-				return fmt.Sprintf("%d nodes", len(inv.nodes))
-			case "missing":
-				return each(nodes, func(_ int, node string) string {
-					pull, known := inv.Missing(node, args)
-					if !known {
-						return "unknown"
-					}
-					return fmt.Sprintf("%d bytes in %d images", pull.Bytes, pull.Images)
-				})
-			case "same":
-				return strconv.FormatBool(inv.Same(args))
-			case "scores":
-				rate := Rate{BytesPerSecond: options["rate"], SecondsPerImage: options["each"]}
-				seconds := make([]float64, len(nodes))
-				for i, node := range nodes {
-					pull, _ := inv.Missing(node, args)
-					seconds[i] = rate.Seconds(pull)
-				}
-				scores := Scores(seconds)
-				return each(nodes, func(i int, _ string) string {
-					return fmt.Sprintf("%.1f s  %d", seconds[i], scores[i])
-				})
-			default:
-				d.Fatalf(t, "unknown command %q", d.Cmd)
-				return ""
-			}
-		})
+		s := &story{inv: NewInventory(), now: time.Unix(1e9, 0), puller: Puller{BytesPerSecond: 40e6, Parallel: 1, Eager: 1}}
+		datadriven.RunTest(t, path, s.run)
 	})
 }
 
-func split(d *datadriven.TestData) (args []string, options map[string]float64) {
-	options = map[string]float64{"rate": 40e6, "each": 0.2}
+type story struct {
+	inv    *Inventory
+	now    time.Time
+	puller Puller
+}
+
+func (s *story) run(t *testing.T, d *datadriven.TestData) string {
+	words, options := split(d)
+	inv := s.inv
+	switch d.Cmd {
+	case "puller":
+		s.setPuller(t, options)
+	case "registry":
+		inv.SetRegistry(number(t, words[0]) * 1e6)
+	case "rack":
+		inv.SetRack(words[0], number(t, words[1])*1e6)
+	case "node":
+		inv.SetNode(words[0], Node{
+			Platform: options["platform"], Pressed: slices.Contains(words, "pressed"), Images: reports(t, d), Puller: s.puller,
+		}, s.now)
+	case "remove":
+		inv.RemoveNode(words[0])
+	case "manifest":
+		m := Manifest{Digest: words[0], Keys: words[1:], Platform: options["platform"]}
+		for line := range strings.Lines(d.Input) {
+			fields := strings.Fields(line)
+			m.Layers = append(m.Layers, Layer{Digest: fields[1], Bytes: int64(number(t, fields[0]) * 1e6)})
+		}
+		inv.SetManifest(m)
+	case "no-manifest":
+		inv.RemoveManifest(words[0])
+	case "cost":
+		e := inv.Estimate(Ask{Needs: needs(words), Gang: options["gang"]})
+		if !e.Known {
+			return "unknown"
+		}
+		return s.each(func(n *node) string {
+			of := e.Of(n.name)
+			if of.Wait > 0 {
+				return fmt.Sprintf("%g MB, %.1f s, %.1f s of it waiting", float64(of.Bytes)/1e6, of.Seconds, of.Wait)
+			}
+			return fmt.Sprintf("%g MB, %.1f s", float64(of.Bytes)/1e6, of.Seconds)
+		})
+	case "same":
+		return strconv.FormatBool(inv.Same(needs(words)))
+	case "bytes":
+		bytes, known := inv.Bytes(words[0])
+		return fmt.Sprintf("%g MB %v", float64(bytes)/1e6, known)
+	case "reserve":
+		inv.Reserve(words[0], options["gang"], words[1], needs(words[2:]), s.now)
+		return s.queues()
+	case "bind":
+		inv.Bind(words[0], s.now)
+		return s.queues()
+	case "undo":
+		inv.Undo(words[0])
+		return s.queues()
+	case "ran":
+		inv.Ran(words[0], words[1:], s.now)
+	case "ended":
+		inv.Ended(words[0], words[1:], s.now)
+	case "at":
+		s.now = time.Unix(1e9, 0).Add(time.Duration(number(t, words[0]) * float64(time.Second)))
+		inv.Advance(s.now)
+		return s.queues()
+	default:
+		d.Fatalf(t, "unknown command %q", d.Cmd)
+	}
+	return ""
+}
+
+func (s *story) setPuller(t *testing.T, options map[string]string) {
+	fields := map[string]*float64{
+		"layer": &s.puller.SecondsPerLayer, "image": &s.puller.SecondsPerImage, "eager": &s.puller.Eager,
+		"rate": &s.puller.BytesPerSecond, "link": &s.puller.Link, "peers": &s.puller.Peers,
+	}
+	for key, value := range options {
+		switch key {
+		case "parallel":
+			s.puller.Parallel = int(number(t, value))
+		case "rack":
+			s.puller.Rack = value
+		case "rate", "link", "peers":
+			*fields[key] = number(t, value) * 1e6
+		default:
+			*fields[key] = number(t, value)
+		}
+	}
+}
+
+// queues tells of every promise: what it is the first to bring, and how much of
+// it has arrived.
+func (s *story) queues() string {
+	return s.each(func(n *node) string {
+		var told []string
+		for _, p := range n.queue {
+			text := fmt.Sprintf("%s brings %g MB", p.pod, float64(p.bytes)/1e6)
+			if !p.firm {
+				text = fmt.Sprintf("%s would bring %g MB", p.pod, float64(p.bytes)/1e6)
+			}
+			if p.done > 0 {
+				text += fmt.Sprintf(", has %.0f", p.done/1e6)
+			}
+			told = append(told, text)
+		}
+		return strings.Join(told, "; ")
+	})
+}
+
+func (s *story) each(line func(*node) string) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(s.inv.nodes)) {
+		fmt.Fprintf(&b, "%s\n", strings.TrimSpace(name+": "+line(s.inv.nodes[name])))
+	}
+	return b.String()
+}
+
+func split(d *datadriven.TestData) (words []string, options map[string]string) {
+	options = map[string]string{}
 	for _, a := range d.CmdArgs {
 		if len(a.Vals) == 0 {
-			args = append(args, a.Key)
-			continue
+			words = append(words, a.Key)
+		} else {
+			options[a.Key] = a.Vals[0]
 		}
-		options[a.Key], _ = strconv.ParseFloat(a.Vals[0], 64)
 	}
-	return args, options
+	return words, options
+}
+
+func needs(keys []string) []Need {
+	var needs []Need
+	for _, key := range keys {
+		plain, always := strings.CutSuffix(key, "!")
+		needs = append(needs, Need{Key: plain, Always: always})
+	}
+	return needs
+}
+
+func number(t *testing.T, text string) float64 {
+	t.Helper()
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func reports(t *testing.T, d *datadriven.TestData) []Report {
@@ -78,15 +186,12 @@ func reports(t *testing.T, d *datadriven.TestData) []Report {
 		words := strings.Fields(line)
 		repeat := 1
 		if after, ok := strings.CutPrefix(words[0], "x"); ok {
-			repeat, _ = strconv.Atoi(after)
+			repeat = int(number(t, after))
 			words = words[1:]
 		}
-		bytes, err := strconv.ParseInt(words[0], 10, 64)
-		if err != nil {
-			d.Fatalf(t, "reading %q: %v", line, err)
-		}
+		bytes := int64(number(t, words[0]) * 1e6)
 		for i := range repeat {
-			names := append([]string(nil), words[1:]...)
+			names := slices.Clone(words[1:])
 			if repeat > 1 {
 				names[0] = fmt.Sprintf("%s-%d", names[0], i)
 			}
@@ -94,22 +199,4 @@ func reports(t *testing.T, d *datadriven.TestData) []Report {
 		}
 	}
 	return out
-}
-
-func without(nodes []string, name string) []string {
-	var kept []string
-	for _, n := range nodes {
-		if n != name {
-			kept = append(kept, n)
-		}
-	}
-	return kept
-}
-
-func each(nodes []string, line func(int, string) string) string {
-	var b strings.Builder
-	for i, n := range nodes {
-		fmt.Fprintf(&b, "%s: %s\n", n, line(i, n))
-	}
-	return b.String()
 }

@@ -1,16 +1,22 @@
 package image
 
-// entry is one image key and the nodes that have it.
+// entry is what is known of an image by one of its keys.
 type entry struct {
 	key string
-	// on are the slots of the nodes that have it; nodes is their number.
-	on    set
-	nodes int
+	// whole stands for the image on the nodes that have it by this key, and for
+	// its bytes where no manifest does.
+	whole layer
 	// sizes are the distinct sizes reported, each with the number of nodes
-	// that report it: a handful, one for each runtime or architecture.
+	// that report it: a handful, one for each runtime or architecture. The
+	// largest is the size of the whole.
 	sizes []size
-	// bytes is the largest of sizes; 0 if nobody reports one.
-	bytes int64
+	// manifests, one for each platform, in the order of platform and digest.
+	manifests []*manifest
+	// moved are the nodes that have another image under this key than the
+	// manifest says: a tag was moved after they pulled it.
+	moved set
+	// wanted counts the promises and the running pods that keep the entry.
+	wanted int
 }
 
 // size is one reported size. 0 < bytes, 0 < nodes.
@@ -21,12 +27,11 @@ type size struct {
 
 // add counts the node in slot as having the image.
 func (e *entry) add(slot int, bytes int64) {
-	e.on.add(slot)
-	e.nodes++
+	e.whole.on.add(slot)
 	if bytes <= 0 {
 		return
 	}
-	e.bytes = max(e.bytes, bytes)
+	e.whole.bytes = max(e.whole.bytes, bytes)
 	for i := range e.sizes {
 		if e.sizes[i].bytes == bytes {
 			e.sizes[i].nodes++
@@ -38,12 +43,11 @@ func (e *entry) add(slot int, bytes int64) {
 
 // remove undoes an add with the same arguments.
 func (e *entry) remove(slot int, bytes int64) {
-	e.on.remove(slot)
-	e.nodes--
+	e.whole.on.remove(slot)
 	if bytes <= 0 {
 		return
 	}
-	e.bytes = 0
+	e.whole.bytes = 0
 	kept := e.sizes[:0]
 	for _, s := range e.sizes {
 		if s.bytes == bytes {
@@ -51,24 +55,26 @@ func (e *entry) remove(slot int, bytes int64) {
 		}
 		if s.nodes > 0 {
 			kept = append(kept, s)
-			e.bytes = max(e.bytes, s.bytes)
+			e.whole.bytes = max(e.whole.bytes, s.bytes)
 		}
 	}
 	e.sizes = kept
 }
 
-// set is a set of small non-negative integers. It grows to the largest one.
-type set []uint64
-
-func (s set) has(i int) bool {
-	return i/64 < len(s) && s[i/64]&(1<<(i%64)) != 0
-}
-
-func (s *set) add(i int) {
-	for len(*s) <= i/64 {
-		*s = append(*s, 0)
+// on returns the image's manifest for a platform, or nil. An image that does not
+// say for what it is, and a node that does not say what it is, go with anything
+// that there is only one of.
+func (e *entry) on(platform string) *manifest {
+	for _, m := range e.manifests {
+		if m.platform == platform || m.platform == "" {
+			return m
+		}
 	}
-	(*s)[i/64] |= 1 << (i % 64)
+	if platform == "" && len(e.manifests) == 1 {
+		return e.manifests[0]
+	}
+	return nil
 }
 
-func (s set) remove(i int) { s[i/64] &^= 1 << (i % 64) }
+// known reports whether the size of the image is.
+func (e *entry) known() bool { return e != nil && (e.whole.bytes > 0 || len(e.manifests) > 0) }

@@ -1,123 +1,288 @@
 package image
 
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
 // ListCap is how many images a node lists at most unless it is configured
-// otherwise. A list of exactly this length is taken to be cut off: images no
-// larger than the smallest one listed may be on the node without being listed.
+// otherwise. A list of exactly this length is taken to be cut off.
 const ListCap = 50
+
+// What a node does not list is believed to be there for a while: a list is up to
+// 40 s old, so that an image which a pod runs may not be on it yet; and a list
+// that is cut off does not say what is below its end.
+const (
+	listLag = time.Minute
+	cutLag  = 10 * time.Minute
+)
 
 // Report is one image that a node says it has.
 type Report struct {
 	// Names are the normalised keys under which the image is known, in any
 	// order. An image without names is not counted.
 	Names []string
-	// Bytes is the size as the node's runtime reports it. Zero or less
-	// means that it does not say.
+	// Bytes is the size as the node's runtime reports it, 2^50 at most. Zero or
+	// less means that it does not say.
 	Bytes int64
 }
 
-// Inventory is which image is on which node. The zero value is not usable;
-// see [NewInventory]. It is not safe for concurrent use while it is written.
+// Node is what is known of a node.
+type Node struct {
+	// Platform is its operating system and architecture, such as "linux/amd64".
+	Platform string
+	// Images that it lists.
+	Images []Report
+	// Pressed nodes are short of disk: images that no pod uses are being deleted.
+	Pressed bool
+	Puller  Puller
+}
+
+// Inventory is which image is on which node, and which is on its way. The zero
+// value is not usable; see [NewInventory]. It is not safe for concurrent use
+// while it is written.
 type Inventory struct {
-	nodes  map[string]*node
-	images map[string]*entry
+	nodes     map[string]*node
+	slots     []*node  // by slot; nil for a free one
+	platforms []string // that nodes have, or had
+	plat      []int    // by slot: the place of the node's platform in platforms; -1 for a free one
+	images    map[string]*entry
+	manifests map[string]*manifest
+	layers    map[string]*layer // by digest
+	blobs     []*layer          // by ID; nil for a free one
+	freeIDs   []int32
 	// free are the slots of nodes that were removed, to be given out again
 	// so that the sets stay as small as the cluster.
 	free []int
+
+	promises map[string]*promise // by pod
+	pulling  set                 // the slots of the nodes with promises
+	aging    set                 // the slots of the nodes with images that they do not list
+	registry pipe
+	racks    map[string]*pipe
+	now      time.Time // of the last advance
 }
 
-// node is what one node last reported.
+// node is what is known of one node.
 type node struct {
-	slot int
-	held []holding
-	// unseen is the largest size an image may have and be on the node
-	// without being listed; 0 if the list is complete.
-	unseen int64
+	slot     int
+	name     string
+	platform string
+	pressed  bool
+	puller   Puller
+	rack     *pipe
+	held     []holding
+	cut      bool    // its list is cut off
+	layers   []int32 // IDs, ascending, of the layers of what it holds
+	queue    []*promise
+	active   int // pulls that take bytes now
 }
 
 // holding is one key on one node.
 type holding struct {
 	image *entry
+	// digest is the same image of the same repository by its digest, or nil.
+	digest *entry
 	// bytes as this node reports them; 0 if it does not say.
 	bytes int64
+	// until is when an image that is not listed is believed to be gone, in Unix
+	// seconds; 0 for one that is listed.
+	until int64
+	// pods that run it.
+	pods int32
 }
 
-// NewInventory returns an Inventory of no nodes.
+// NewInventory returns an Inventory of no nodes, whose registry serves any
+// number of bytes.
 func NewInventory() *Inventory {
-	return &Inventory{nodes: map[string]*node{}, images: map[string]*entry{}}
+	return &Inventory{
+		nodes: map[string]*node{}, images: map[string]*entry{},
+		manifests: map[string]*manifest{}, layers: map[string]*layer{},
+		promises: map[string]*promise{}, racks: map[string]*pipe{},
+	}
 }
 
-// SetNode replaces all that is known of the node by what it reports now. The
-// Inventory keeps none of the slices. It costs O(names before + names now).
-func (inv *Inventory) SetNode(name string, images []Report) {
-	n, ok := inv.nodes[name]
-	if !ok {
-		n = &node{slot: inv.slot()}
-		inv.nodes[name] = n
+// SetNode replaces what a node says of itself. The Inventory keeps none of the
+// slices. It costs O(names before + names now), and their layers.
+func (inv *Inventory) SetNode(name string, is Node, now time.Time) {
+	n := inv.nodes[name]
+	if n == nil {
+		n = &node{name: name, slot: inv.slot()}
+		inv.nodes[name], inv.slots[n.slot] = n, n
 	}
+	inv.leave(n)
+	n.platform, n.pressed, n.puller = is.Platform, is.Pressed, is.Puller
+	inv.plat[n.slot] = inv.platform(is.Platform)
+	n.rack = inv.rack(is.Puller.Rack)
+	inv.join(n)
+
+	cut, wasCut := len(is.Images) == ListCap, n.cut
+	n.cut = cut
 	before := n.held
-	inv.release(n)
-	n.held = inv.holdings(images)
+	n.held = inv.holdings(is.Images)
+	for _, h := range before { // what it has beside its list
+		if at := n.at(h.image); at >= 0 {
+			n.held[at].pods = h.pods
+			continue
+		}
+		switch {
+		case h.until == 0 && !cut: // it was listed until now
+			h.until = now.Unix()
+		case h.until == 0 || cut && !wasCut:
+			h.until = n.later(now)
+		}
+		n.held = append(n.held, h)
+	}
 	for _, h := range n.held {
 		h.image.add(n.slot, h.bytes)
 	}
-	n.unseen = unseen(images)
-	// Only now: an image that the node keeps must not be forgotten between.
-	inv.forget(before)
+	for _, h := range before { // after the additions: nothing that stays is forgotten in between
+		h.image.remove(n.slot, h.bytes)
+	}
+	for _, h := range n.held {
+		h.image.whole.on.add(n.slot)
+	}
+	inv.age(n, now)
+	for _, h := range before {
+		inv.forget(h.image)
+	}
 }
 
-// RemoveNode forgets the node, and the sizes that only it reported.
+// RemoveNode forgets the node, the sizes that only it reported, and what was
+// promised on it.
 func (inv *Inventory) RemoveNode(name string) {
-	n, ok := inv.nodes[name]
-	if !ok {
+	n := inv.nodes[name]
+	if n == nil {
 		return
 	}
-	inv.release(n)
-	inv.forget(n.held)
+	for _, p := range slices.Clone(n.queue) {
+		inv.Undo(p.pod)
+	}
+	inv.leave(n)
+	for _, h := range n.held {
+		h.image.remove(n.slot, h.bytes)
+		h.image.moved.remove(n.slot)
+	}
+	for _, id := range n.layers {
+		inv.blobs[id].on.remove(n.slot)
+	}
+	for _, h := range n.held {
+		inv.forget(h.image)
+	}
 	delete(inv.nodes, name)
+	inv.slots[n.slot], inv.plat[n.slot] = nil, -1
+	inv.pulling.remove(n.slot)
+	inv.aging.remove(n.slot)
 	inv.free = append(inv.free, n.slot)
 }
 
-// Bytes returns the largest size that a node reports for the image, and false
-// if no node reports one.
-func (inv *Inventory) Bytes(key string) (int64, bool) {
-	e := inv.images[key]
-	if e == nil || e.bytes == 0 {
-		return 0, false
+// Ran notes that a pod runs these images on a node, or did: they are there.
+func (inv *Inventory) Ran(name string, keys []string, now time.Time) {
+	n := inv.nodes[name]
+	if n == nil {
+		return
 	}
-	return e.bytes, true
+	for _, key := range keys {
+		e := inv.entry(key)
+		at := n.at(e)
+		if at < 0 {
+			e.add(n.slot, 0)
+			at = len(n.held)
+			n.held = append(n.held, holding{image: e, until: n.later(now)})
+		} else if n.held[at].until != 0 {
+			n.held[at].until = n.later(now)
+		}
+		n.held[at].pods++
+	}
+	inv.age(n, now)
 }
 
-// Missing returns what the node has to pull before the images are on it, and
-// whether the size of at least one of them is known. Each key must stand for
-// another image. Images of unknown size add nothing, and so do images that a
-// node with a cut-off list may have unlisted. A node that has not reported is
-// one that has nothing. It costs O(keys).
-func (inv *Inventory) Missing(name string, keys []string) (pull Pull, known bool) {
+// Ended notes that a pod of which Ran was told runs no more.
+func (inv *Inventory) Ended(name string, keys []string, now time.Time) {
 	n := inv.nodes[name]
+	if n == nil {
+		return
+	}
 	for _, key := range keys {
 		e := inv.images[key]
-		if e == nil || e.bytes == 0 {
+		if e == nil {
 			continue
 		}
-		known = true
-		if n != nil && (e.on.has(n.slot) || e.bytes <= n.unseen) {
-			continue
+		if at := n.at(e); at >= 0 && n.held[at].pods > 0 {
+			if n.held[at].pods--; n.held[at].until != 0 {
+				n.held[at].until = n.later(now)
+			}
 		}
-		pull = pull.Add(Pull{Bytes: e.bytes, Images: 1})
 	}
-	return pull, known
+	inv.age(n, now)
 }
 
-// Same reports whether it is certain, without looking at any node, that every
-// reporting node has to pull the same: each image is unknown or everywhere.
-// It costs O(keys).
-func (inv *Inventory) Same(keys []string) bool {
-	for _, key := range keys {
-		if e := inv.images[key]; e != nil && e.bytes != 0 && e.nodes != len(inv.nodes) {
-			return false
+// age drops from what the node holds what it does not list and is not believed
+// to have any more, and works out the node's layers.
+func (inv *Inventory) age(n *node, now time.Time) {
+	unlisted := false
+	var gone []*entry
+	n.held = slices.DeleteFunc(n.held, func(h holding) bool {
+		drop := h.pods == 0 && (n.pressed || h.until != 0 && h.until <= now.Unix())
+		if drop {
+			h.image.remove(n.slot, h.bytes)
+			h.image.moved.remove(n.slot)
+			gone = append(gone, h.image)
+		} else if h.until != 0 && h.pods == 0 {
+			unlisted = true
 		}
+		return drop
+	})
+	inv.aging.remove(n.slot)
+	if unlisted {
+		inv.aging.add(n.slot)
 	}
-	return true
+	inv.expand(n)
+	for _, e := range gone {
+		inv.forget(e)
+	}
+}
+
+// Bytes returns the largest size that a node reports for the image, or what its
+// manifests say, and false if neither is known.
+func (inv *Inventory) Bytes(key string) (int64, bool) {
+	e := inv.images[key]
+	if !e.known() {
+		return 0, false
+	}
+	bytes := e.whole.bytes
+	for _, m := range e.manifests {
+		sum := int64(0)
+		for _, l := range m.layers {
+			sum = add(sum, l.bytes)
+		}
+		bytes = max(bytes, sum)
+	}
+	return bytes, true
+}
+
+// at returns the place of an image in what the node holds, or -1.
+func (n *node) at(e *entry) int {
+	return slices.IndexFunc(n.held, func(h holding) bool { return h.image == e })
+}
+
+// later is until when an image that is not listed now is believed to be there.
+func (n *node) later(now time.Time) int64 {
+	if n.cut {
+		return now.Add(cutLag).Unix()
+	}
+	return now.Add(listLag).Unix()
+}
+
+// platform returns the place of a platform among those of the nodes.
+func (inv *Inventory) platform(name string) int {
+	at := slices.Index(inv.platforms, name)
+	if at < 0 {
+		at = len(inv.platforms)
+		inv.platforms = append(inv.platforms, name)
+	}
+	return at
 }
 
 // slot returns a slot that no node has.
@@ -127,7 +292,25 @@ func (inv *Inventory) slot() int {
 		inv.free = inv.free[:last]
 		return s
 	}
-	return len(inv.nodes)
+	inv.slots, inv.plat = append(inv.slots, nil), append(inv.plat, -1)
+	return len(inv.slots) - 1
+}
+
+// entry returns the image with this key, and makes it if it is new.
+func (inv *Inventory) entry(key string) *entry {
+	e := inv.images[key]
+	if e == nil {
+		e = &entry{key: key}
+		inv.images[key] = e
+	}
+	return e
+}
+
+// forget drops an image of which nothing is known any more.
+func (inv *Inventory) forget(e *entry) {
+	if e.whole.on.n == 0 && len(e.manifests) == 0 && e.wanted == 0 {
+		delete(inv.images, e.key)
+	}
 }
 
 // holdings returns each key of the images once, with the largest size given
@@ -137,48 +320,36 @@ func (inv *Inventory) holdings(images []Report) []holding {
 	at := map[*entry]int{}
 	for _, r := range images {
 		for _, key := range r.Names {
-			e := inv.images[key]
-			if e == nil {
-				e = &entry{key: key}
-				inv.images[key] = e
-			}
+			e := inv.entry(key)
 			i, twice := at[e]
 			if !twice {
 				i = len(held)
 				at[e] = i
-				held = append(held, holding{image: e})
+				held = append(held, holding{image: e, digest: inv.byDigest(key, r.Names)})
 			}
-			held[i].bytes = max(held[i].bytes, r.Bytes)
+			held[i].bytes = max(held[i].bytes, plausible(r.Bytes))
 		}
 	}
 	return held
 }
 
-// release takes the node out of all its images.
-func (inv *Inventory) release(n *node) {
-	for _, h := range n.held {
-		h.image.remove(n.slot, h.bytes)
-	}
-}
-
-// forget drops the images that no node has any more.
-func (inv *Inventory) forget(held []holding) {
-	for _, h := range held {
-		if h.image.nodes == 0 {
-			delete(inv.images, h.image.key)
+// byDigest returns the image by that of its names which is a digest in the same
+// repository as key, or nil.
+func (inv *Inventory) byDigest(key string, names []string) *entry {
+	prefix := repository(key) + "@"
+	for _, name := range names {
+		if strings.HasPrefix(name, prefix) {
+			return inv.entry(name)
 		}
 	}
+	return nil
 }
 
-// unseen returns the largest size an image may have and be missing from the
-// list although it is on the node: lists are cut off below their smallest.
-func unseen(images []Report) int64 {
-	if len(images) != ListCap {
-		return 0
+// repository returns a key without its tag or digest.
+func repository(key string) string {
+	key, _, _ = strings.Cut(key, "@")
+	if colon := strings.LastIndexByte(key, ':'); colon > strings.LastIndexByte(key, '/') {
+		return key[:colon]
 	}
-	smallest := images[0].Bytes
-	for _, r := range images[1:] {
-		smallest = min(smallest, r.Bytes)
-	}
-	return max(smallest, 0)
+	return key
 }

@@ -2,21 +2,15 @@ package image
 
 import "math"
 
-const (
-	// MaxScore is the score of the fastest node.
-	MaxScore = 100
-
-	// scoreFloor is the smallest difference, in seconds, that is worth the
-	// whole range of scores. Without it two nodes a few milliseconds apart
-	// would be rated 100 and 0.
-	scoreFloor = 10.0
-)
+// MaxScore is the score of the fastest node.
+const MaxScore = 100
 
 // Scores rates nodes by their seconds: MaxScore for the fastest, and for any
-// other MaxScore * (1 - (f - min) / max(max - min, 10 s)), rounded to the
+// other MaxScore * (1 - (f - min) / max(max - min, full)), rounded to the
 // nearest. Equal seconds get equal scores, and if all are equal all get
-// MaxScore. Seconds must not be NaN or infinite.
-func Scores(seconds []float64) []int64 {
+// MaxScore. Seconds must not be NaN or infinite; full, the smallest difference
+// that is worth the whole range of scores, is > 0.
+func Scores(seconds []float64, full float64) []int64 {
 	if len(seconds) == 0 {
 		return nil
 	}
@@ -24,7 +18,7 @@ func Scores(seconds []float64) []int64 {
 	for _, f := range seconds[1:] {
 		fastest, slowest = min(fastest, f), max(slowest, f)
 	}
-	spread := max(slowest-fastest, scoreFloor)
+	spread := max(slowest-fastest, full)
 	scores := make([]int64, len(seconds))
 	for i, f := range seconds {
 		scores[i] = int64(math.Round(MaxScore * (1 - (f-fastest)/spread)))

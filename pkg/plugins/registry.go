@@ -83,7 +83,9 @@ func (set *Set) Registry() frameworkruntime.Registry {
 			return gangplan.New(a, h, s)
 		}),
 		imagepull.Name: factory(states, imagepull.DefaultArgs, func(a imagepull.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
-			s.Images.SetRate(h.ProfileName(), a.Rate())
+			if err := s.Images.Serve(h.ProfileName(), a.Pulls()); err != nil {
+				return nil, err
+			}
 			return imagepull.New(a, s.Images), nil
 		}),
 		queueorder.Name: factory(states, queueorder.DefaultArgs, func(_ queueorder.Args, _ fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {

@@ -42,32 +42,35 @@ func isKey(name string) bool {
 	return digested != tagged
 }
 
-// PodImages returns the keys of the images that the pod needs, each once, in
-// the order in which a kubelet pulls them: image volumes, init containers,
-// containers. Ephemeral containers come later and are not part of the start.
-func PodImages(pod *v1.Pod) []string {
+// PodImages returns the images that the pod needs, each once, in the order in
+// which a kubelet pulls them: image volumes, init containers, containers.
+// Ephemeral containers come later and are not part of the start.
+func PodImages(pod *v1.Pod) []image.Need {
 	spec := &pod.Spec
-	keys := make([]string, 0, len(spec.InitContainers)+len(spec.Containers))
-	need := func(name string) {
+	needs := make([]image.Need, 0, len(spec.InitContainers)+len(spec.Containers))
+	need := func(name string, policy v1.PullPolicy) {
 		if name == "" {
 			return
 		}
-		if key := ImageKey(name); !slices.Contains(keys, key) {
-			keys = append(keys, key)
+		key, always := ImageKey(name), policy == v1.PullAlways
+		if at := slices.IndexFunc(needs, func(n image.Need) bool { return n.Key == key }); at >= 0 {
+			needs[at].Always = needs[at].Always || always
+			return
 		}
+		needs = append(needs, image.Need{Key: key, Always: always})
 	}
 	for i := range spec.Volumes {
 		if source := spec.Volumes[i].Image; source != nil {
-			need(source.Reference)
+			need(source.Reference, source.PullPolicy)
 		}
 	}
 	for i := range spec.InitContainers {
-		need(spec.InitContainers[i].Image)
+		need(spec.InitContainers[i].Image, spec.InitContainers[i].ImagePullPolicy)
 	}
 	for i := range spec.Containers {
-		need(spec.Containers[i].Image)
+		need(spec.Containers[i].Image, spec.Containers[i].ImagePullPolicy)
 	}
-	return keys
+	return needs
 }
 
 // NodeReport returns the images that the node says it has.

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/distribution/reference"
 	"github.com/google/go-cmp/cmp"
@@ -71,9 +72,9 @@ func TestPodImages(t *testing.T) {
 	container := func(image string) v1.Container { return v1.Container{Image: image} }
 	tests := map[string]struct {
 		spec v1.PodSpec
-		want []string
+		want []image.Need
 	}{
-		"no containers, no images": {v1.PodSpec{}, []string{}},
+		"no containers, no images": {v1.PodSpec{}, []image.Need{}},
 		"in the order of pulling, each once": {
 			v1.PodSpec{
 				Containers:     []v1.Container{container("app"), container("nginx:latest"), container("app")},
@@ -83,9 +84,13 @@ func TestPodImages(t *testing.T) {
 					{VolumeSource: v1.VolumeSource{Image: &v1.ImageVolumeSource{Reference: "reg.io/model:7b"}}},
 				},
 			},
-			[]string{"reg.io/model:7b", "docker.io/library/init:1", "docker.io/library/nginx:latest", "docker.io/library/app:latest"},
+			[]image.Need{{Key: "reg.io/model:7b"}, {Key: "docker.io/library/init:1"}, {Key: "docker.io/library/nginx:latest"}, {Key: "docker.io/library/app:latest"}},
 		},
-		"a container without an image needs none": {v1.PodSpec{Containers: []v1.Container{container("")}}, []string{}},
+		"asked for always if any of those who need it does": {
+			v1.PodSpec{Containers: []v1.Container{container("app"), {Image: "app", ImagePullPolicy: v1.PullAlways}}},
+			[]image.Need{{Key: "docker.io/library/app:latest", Always: true}},
+		},
+		"a container without an image needs none": {v1.PodSpec{Containers: []v1.Container{container("")}}, []image.Need{}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -102,17 +107,17 @@ func TestNodeReportFeedsAnInventoryThatPodsCanAsk(t *testing.T) {
 		{Names: []string{"reg.io/app:v1"}, SizeBytes: -5},
 		{SizeBytes: 9},
 	}}}
-	inv := image.NewInventory()
-	inv.SetNode("warm", NodeReport(node))
-	inv.SetNode("cold", NodeReport(&v1.Node{}))
+	inv, now := image.NewInventory(), time.Unix(1e9, 0)
+	inv.SetNode("warm", image.Node{Images: NodeReport(node), Puller: image.Puller{BytesPerSecond: 1, Eager: 1}}, now)
+	inv.SetNode("cold", image.Node{Puller: image.Puller{BytesPerSecond: 1, Eager: 1}}, now)
 
 	for _, spelt := range []string{"nginx", "nginx:latest", "docker.io/nginx", "nginx:1.27@" + digest} {
-		keys := PodImages(&v1.Pod{Spec: v1.PodSpec{Containers: []v1.Container{{Image: spelt}}}})
-		if pull, known := inv.Missing("warm", keys); !known || pull.Images != 0 {
-			t.Errorf("%q on warm: %v, known %v, want nothing to pull", spelt, pull, known)
+		all := inv.Estimate(image.Ask{Needs: PodImages(&v1.Pod{Spec: v1.PodSpec{Containers: []v1.Container{{Image: spelt}}}})})
+		if e := all.Of("warm"); !all.Known || e.Bytes != 0 || e.Seconds != 0 {
+			t.Errorf("%q on warm: %+v, known %v, want nothing to pull", spelt, e, all.Known)
 		}
-		if pull, known := inv.Missing("cold", keys); !known || pull.Bytes != 70 {
-			t.Errorf("%q on cold: %v, known %v, want 70 bytes", spelt, pull, known)
+		if e := all.Of("cold"); e.Bytes != 70 || e.Seconds != 70 {
+			t.Errorf("%q on cold: %+v, want 70 bytes in 70 s", spelt, e)
 		}
 	}
 }

@@ -1,120 +1,171 @@
 package snapshot
 
 import (
+	"fmt"
 	"sync"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/tools/cache"
 	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/utils/clock"
 
 	"github.com/muster-scheduler/muster/pkg/image"
 )
 
-// Images is the inventory of images as the plugins share it: safe for
-// concurrent use, fed by the node informer.
+// Images is the inventory of images and of pulls as the plugins share it: safe
+// for concurrent use, fed by the informers of nodes and pods.
 type Images struct {
+	clock clock.PassiveClock
+
 	mu        sync.RWMutex
 	inventory *image.Inventory
-	rates     map[string]image.Rate // by profile
+	pulls     Pulls
+	profiles  map[string]bool // that mind images
+	advanced  time.Time
 }
 
 func newImages() *Images {
-	return &Images{inventory: image.NewInventory(), rates: map[string]image.Rate{}}
+	return &Images{
+		clock: clock.RealClock{}, inventory: image.NewInventory(), profiles: map[string]bool{},
+		pulls: Pulls{Node: image.Puller{BytesPerSecond: 1, Parallel: 1, Eager: 1}},
+	}
 }
 
-// SetRate states how fast nodes pull for the pods of a profile. A profile
-// without a rate does not mind images.
-func (i *Images) SetRate(profile string, rate image.Rate) {
+// Pulls is how the cluster pulls. Node labels can say otherwise; see LinkLabel.
+type Pulls struct {
+	Node image.Puller
+	// Registry is how many bytes a second the registries serve, and Rack how many
+	// the nodes of a rack take in together; 0 for no limit.
+	Registry, Rack float64
+	// RackLabel of nodes; empty if racks do not matter.
+	RackLabel string
+}
+
+// Serve has a profile mind images. The cluster pulls in one way: profiles that
+// state different ones are an error.
+func (i *Images) Serve(profile string, pulls Pulls) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.rates[profile] = rate
+	if len(i.profiles) > 0 && pulls != i.pulls {
+		return fmt.Errorf("profile %s states other pulls than the profiles before it: the cluster has one way to pull", profile)
+	}
+	i.profiles[profile], i.pulls = true, pulls
+	i.inventory.SetRegistry(pulls.Registry)
+	return nil
 }
 
-// Missing returns what the node has to pull before the images are on it; known
-// is false if no size of theirs is known.
-func (i *Images) Missing(node string, keys []string) (pull image.Pull, known bool) {
+// served reports whether anybody minds images. It is settled before the first
+// event of the cluster comes.
+func (i *Images) served() bool {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	return i.inventory.Missing(node, keys)
+	return len(i.profiles) > 0
 }
 
-// Same reports whether all nodes have to pull the same.
-func (i *Images) Same(keys []string) bool {
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	return i.inventory.Same(keys)
+// SetManifest states of which layers an image is made.
+func (i *Images) SetManifest(m image.Manifest) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.inventory.SetManifest(m)
 }
 
-// Seconds returns the time until the pod's images are ready on each node, or
-// nil if that makes no difference.
-func (i *Images) Seconds(pod *v1.Pod, nodes []fwk.NodeInfo) []float64 {
-	keys := PodImages(pod)
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	rate, ok := i.rates[pod.Spec.SchedulerName]
-	if !ok || i.inventory.Same(keys) {
+// RemoveManifest forgets a manifest.
+func (i *Images) RemoveManifest(digest string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.inventory.RemoveManifest(digest)
+}
+
+// Estimates returns what the pod's images cost on each node, or nil if that makes
+// no difference, or its profile does not mind.
+func (i *Images) Estimates(pod *v1.Pod, nodes []fwk.NodeInfo) []image.Estimate {
+	if len(nodes) == 0 {
 		return nil
 	}
-	seconds := make([]float64, len(nodes))
-	for n, node := range nodes {
-		pull, _ := i.inventory.Missing(node.Node().Name, keys)
-		seconds[n] = rate.Seconds(pull)
-	}
-	return seconds
-}
-
-// Estimate returns what the node has to pull for the pod and how long that
-// takes; known is false if no size of its images is known.
-func (i *Images) Estimate(pod *v1.Pod, node string) (bytes int64, seconds float64, known bool) {
-	keys := PodImages(pod)
+	i.advance()
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	rate, ok := i.rates[pod.Spec.SchedulerName]
+	needs := PodImages(pod)
+	if !i.profiles[pod.Spec.SchedulerName] || i.inventory.Same(needs) {
+		return nil // all that a pod costs whose images are everywhere, or unknown
+	}
+	all := i.inventory.Estimate(image.Ask{Needs: needs, Gang: gangOf(pod)})
+	if !all.Known {
+		return nil
+	}
+	estimates, differ := make([]image.Estimate, len(nodes)), false
+	for n, node := range nodes {
+		estimates[n] = all.Of(node.Node().Name)
+		differ = differ || estimates[n] != estimates[0]
+	}
+	if !differ {
+		return nil
+	}
+	return estimates
+}
+
+// Expected returns what the pod has to pull on the node that is reserved for it,
+// and how long that takes; known is false if no size of its images is known.
+func (i *Images) Expected(pod *v1.Pod) (expected image.Estimate, known bool) {
+	i.advance()
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	if !i.profiles[pod.Spec.SchedulerName] {
+		return image.Estimate{}, false
+	}
+	for _, need := range PodImages(pod) {
+		if _, ok := i.inventory.Bytes(need.Key); ok {
+			known = true
+		}
+	}
+	return i.inventory.Expect(string(pod.UID)), known
+}
+
+// Reserve promises the pod's images to the node, until Unreserve or the pod's own
+// fate takes the promise back.
+func (i *Images) Reserve(pod *v1.Pod, node string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.inventory.Reserve(string(pod.UID), gangOf(pod), node, PodImages(pod), i.clock.Now())
+}
+
+// Unreserve takes the promise back.
+func (i *Images) Unreserve(pod *v1.Pod) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.inventory.Undo(string(pod.UID))
+}
+
+// Bound has the promise count for everybody: the node pulls from now on.
+func (i *Images) Bound(pod *v1.Pod) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.inventory.Bind(string(pod.UID), i.clock.Now())
+}
+
+// advanceEvery is how old the state of the pulls may be when it is asked for.
+const advanceEvery = 200 * time.Millisecond
+
+// advance has the pulls go on to the present, if they have not lately.
+func (i *Images) advance() {
+	now := i.clock.Now()
+	i.mu.RLock()
+	lately := now.Sub(i.advanced) < advanceEvery
+	i.mu.RUnlock()
+	if lately {
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.advanced = now
+	i.inventory.Advance(now)
+}
+
+// gangOf names the gang of a pod; empty for a plain pod.
+func gangOf(pod *v1.Pod) string {
+	key, _, ok := keyOf(pod)
 	if !ok {
-		return 0, 0, false
+		return ""
 	}
-	pull, known := i.inventory.Missing(node, keys)
-	return pull.Bytes, rate.Seconds(pull), known
-}
-
-func (i *Images) nodeHandler() cache.ResourceEventHandler {
-	set := func(node *v1.Node) {
-		report := NodeReport(node)
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		i.inventory.SetNode(node.Name, report)
-	}
-	return cache.ResourceEventHandlerFuncs{
-		AddFunc: func(o any) { set(o.(*v1.Node)) },
-		UpdateFunc: func(before, after any) {
-			if was, is := before.(*v1.Node), after.(*v1.Node); !sameImages(was.Status.Images, is.Status.Images) {
-				set(is)
-			}
-		},
-		DeleteFunc: func(o any) {
-			if node, ok := LastKnown[*v1.Node](o); ok {
-				i.mu.Lock()
-				defer i.mu.Unlock()
-				i.inventory.RemoveNode(node.Name)
-			}
-		},
-	}
-}
-
-// sameImages spares the work on heartbeats, which change nothing here.
-func sameImages(a, b []v1.ContainerImage) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i].SizeBytes != b[i].SizeBytes || len(a[i].Names) != len(b[i].Names) {
-			return false
-		}
-		for j := range a[i].Names {
-			if a[i].Names[j] != b[i].Names[j] {
-				return false
-			}
-		}
-	}
-	return true
+	return fmt.Sprintf("%d/%s/%s", key.Source, key.Namespace, key.Name)
 }

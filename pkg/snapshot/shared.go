@@ -27,6 +27,9 @@ func Connect(ctx context.Context, h fwk.Handle) (*Shared, error) {
 	if _, err := core.Nodes().Informer().AddEventHandler(s.Images.nodeHandler()); err != nil {
 		return nil, fmt.Errorf("watching nodes: %w", err)
 	}
+	if _, err := core.Pods().Informer().AddEventHandler(s.Images.podHandler()); err != nil {
+		return nil, fmt.Errorf("watching pods: %w", err)
+	}
 	if h.KubeConfig() == nil {
 		return s, nil // no cluster: the configuration is only being checked
 	}

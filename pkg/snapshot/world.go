@@ -13,6 +13,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
+	"github.com/muster-scheduler/muster/pkg/image"
 	"github.com/muster-scheduler/muster/pkg/reason"
 	"github.com/muster-scheduler/muster/pkg/resources"
 )
@@ -21,18 +22,17 @@ import (
 // is for the goroutine that runs the scheduling cycles.
 type Worlds struct {
 	fw      framework.Framework
-	seconds func(*v1.Pod, []fwk.NodeInfo) []float64
+	images  func(*v1.Pod, []fwk.NodeInfo) []image.Estimate
 	keptOn  func(*v1.Pod, fwk.NodeInfo) []fwk.PodInfo
 	table   *table
 	ignored map[string]bool // by resource, once known: the filters do not mind it
 }
 
-// NewWorlds returns the worlds of a profile. seconds returns the time until a
-// pod's images are ready on each node, or nil. keptOn returns the
-// pods that are not nominated for which room is kept on a node from a pod. Either
-// may be nil itself.
-func NewWorlds(fw framework.Framework, seconds func(*v1.Pod, []fwk.NodeInfo) []float64, keptOn func(*v1.Pod, fwk.NodeInfo) []fwk.PodInfo) *Worlds {
-	return &Worlds{fw: fw, seconds: seconds, keptOn: keptOn, table: newTable(), ignored: map[string]bool{}}
+// NewWorlds returns the worlds of a profile. images returns what a pod's images
+// cost on each node, or nil. keptOn returns the pods that are not nominated for
+// which room is kept on a node from a pod. Either may be nil itself.
+func NewWorlds(fw framework.Framework, images func(*v1.Pod, []fwk.NodeInfo) []image.Estimate, keptOn func(*v1.Pod, fwk.NodeInfo) []fwk.PodInfo) *Worlds {
+	return &Worlds{fw: fw, images: images, keptOn: keptOn, table: newTable(), ignored: map[string]bool{}}
 }
 
 // World is the cluster as one scheduling cycle sees it, in which a gang can be
@@ -136,8 +136,8 @@ func (ws *Worlds) New(ctx context.Context, nodes []fwk.NodeInfo, pods []*v1.Pod,
 	for i := range classes {
 		classes[i].Ask = ws.table.ask(w.pods[classes[i].UIDs[0]])
 		classes[i].Closed = w.classes[i].closed.rows
-		if ws.seconds != nil {
-			classes[i].Seconds = ws.seconds(w.classes[i].pod, ws.table.nodes)
+		if ws.images != nil {
+			classes[i].Seconds = secondsOf(ws.images(w.classes[i].pod, ws.table.nodes))
 		}
 	}
 	cluster := gang.Cluster{Nodes: ws.table.names, Resources: ws.table.resources, Free: ws.table.free, Total: ws.table.total}
@@ -145,6 +145,18 @@ func (ws *Worlds) New(ctx context.Context, nodes []fwk.NodeInfo, pods []*v1.Pod,
 		cluster.Labels = append(cluster.Labels, ws.table.valuesOf(level.Key))
 	}
 	return w, cluster, classes, w.err
+}
+
+// secondsOf returns the times of the estimates; nil for none.
+func secondsOf(estimates []image.Estimate) []float64 {
+	if estimates == nil {
+		return nil
+	}
+	seconds := make([]float64, len(estimates))
+	for n, e := range estimates {
+		seconds[n] = e.Seconds
+	}
+	return seconds
 }
 
 func (w *World) newClass(pod *v1.Pod, key string, coupled bool) class {

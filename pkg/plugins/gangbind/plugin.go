@@ -17,6 +17,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/muster-scheduler/muster/pkg/image"
 )
 
 // Name of the plugin.
@@ -32,10 +34,10 @@ const (
 	PullSecondsAnnotation = "muster.dev/expected-pull-seconds"
 )
 
-// Estimates knows what a pod's images cost on a node. known is false if no size
-// of its images is known.
+// Estimates knows what a pod's images cost on the node that is reserved for it.
+// known is false if no size of its images is known.
 type Estimates interface {
-	Estimate(pod *v1.Pod, node string) (bytes int64, seconds float64, known bool)
+	Expected(pod *v1.Pod) (expected image.Estimate, known bool)
 }
 
 // Gangs knows what members' gangs have to do with their bindings.
@@ -120,20 +122,20 @@ func (pl *GangBind) inTurn(ctx context.Context, do func() error) error {
 
 func (pl *GangBind) binding(pod *v1.Pod, node string) *v1.Binding {
 	return &v1.Binding{
-		ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, Annotations: pl.decision(pod, node)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, Annotations: pl.decision(pod)},
 		Target:     v1.ObjectReference{Kind: "Node", Name: node},
 	}
 }
 
 // decision is what the pod's owner can read about why it is where it is.
-func (pl *GangBind) decision(pod *v1.Pod, node string) map[string]string {
+func (pl *GangBind) decision(pod *v1.Pod) map[string]string {
 	notes := map[string]string{}
 	if plan := pl.gangs.Plan(pod); plan != "" {
 		notes[PlanAnnotation] = plan
 	}
-	if bytes, seconds, known := pl.estimates.Estimate(pod, node); known {
-		notes[PullBytesAnnotation] = strconv.FormatInt(bytes, 10)
-		notes[PullSecondsAnnotation] = strconv.FormatFloat(seconds, 'f', 1, 64)
+	if expected, known := pl.estimates.Expected(pod); known {
+		notes[PullBytesAnnotation] = strconv.FormatInt(expected.Bytes, 10)
+		notes[PullSecondsAnnotation] = strconv.FormatFloat(expected.Seconds, 'f', 1, 64)
 	}
 	return notes
 }

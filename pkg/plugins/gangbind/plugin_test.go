@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	st "k8s.io/kubernetes/pkg/scheduler/testing"
+
+	"github.com/muster-scheduler/muster/pkg/image"
 )
 
 // knows is an Estimates and a Gangs that knows one answer each.
@@ -28,8 +30,8 @@ type knows struct {
 	refused    *error // where a refusal is put
 }
 
-func (k knows) Estimate(*v1.Pod, string) (int64, float64, bool) {
-	return k.bytes, k.seconds, k.bytes > 0
+func (k knows) Expected(*v1.Pod) (image.Estimate, bool) {
+	return image.Estimate{Bytes: k.bytes, Seconds: k.seconds}, k.bytes > 0
 }
 func (k knows) Plan(*v1.Pod) string { return k.plan }
 

@@ -45,7 +45,7 @@ func New(args Args, h fwk.Handle, shared *snapshot.Shared) (*GangPlan, error) {
 	return &GangPlan{
 		fw:     fw,
 		gangs:  shared.Gangs,
-		worlds: snapshot.NewWorlds(fw, shared.Images.Seconds, shared.Gangs.KeptOn),
+		worlds: snapshot.NewWorlds(fw, shared.Images.Estimates, shared.Gangs.KeptOn),
 		hold:   time.Duration(args.PermitTimeoutSeconds) * time.Second,
 	}, nil
 }

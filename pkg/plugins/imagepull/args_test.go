@@ -9,22 +9,35 @@ import (
 
 	"github.com/muster-scheduler/muster/pkg/image"
 	"github.com/muster-scheduler/muster/pkg/plugins/args"
+	"github.com/muster-scheduler/muster/pkg/snapshot"
 )
 
 func TestArgs(t *testing.T) {
+	with := func(change func(*snapshot.Pulls)) snapshot.Pulls {
+		p := snapshot.Pulls{Node: image.Puller{BytesPerSecond: 40e6, Parallel: 1, SecondsPerLayer: 0.2, SecondsPerImage: 0.2, Eager: 1}}
+		change(&p)
+		return p
+	}
 	tests := map[string]struct {
 		raw     string
-		want    image.Rate
+		want    snapshot.Pulls
 		wantErr string
 	}{
-		"the defaults are 40 MB/s and a fifth of a second": {`{}`, image.Rate{BytesPerSecond: 40e6, SecondsPerImage: 0.2}, ""},
-		"binary units are understood":                      {`{"nodeBandwidth":"1Gi"}`, image.Rate{BytesPerSecond: 1 << 30, SecondsPerImage: 0.2}, ""},
-		"images may cost nothing besides their bytes":      {`{"perImageSeconds":0}`, image.Rate{BytesPerSecond: 40e6}, ""},
-		"a bandwidth is a quantity":                        {`{"nodeBandwidth":"fast"}`, image.Rate{}, `args.nodeBandwidth: Invalid value: "fast": must be a quantity of bytes per second, such as 40M`},
-		"and more than nothing":                            {`{"nodeBandwidth":"0"}`, image.Rate{}, `args.nodeBandwidth: Invalid value: "0": must be at least 1`},
-		"seconds are not negative":                         {`{"perImageSeconds":-1}`, image.Rate{}, `args.perImageSeconds: Invalid value: -1: must be between 0 and 60`},
-		"unknown arguments are refused":                    {`{"bandwidth":"40M"}`, image.Rate{}, `args.bandwidth: unknown field`},
-		"the kind is the plugin's":                         {`{"kind":"ImageLocalityArgs"}`, image.Rate{}, `args.kind: want ImagePullArgs, got "ImageLocalityArgs"`},
+		"the defaults are 40 MB/s, one pull after the other": {`{}`, with(func(*snapshot.Pulls) {}), ""},
+		"binary units are understood":                        {`{"nodeBandwidth":"1Gi"}`, with(func(p *snapshot.Pulls) { p.Node.BytesPerSecond = 1 << 30 }), ""},
+		"images may cost nothing besides their bytes":        {`{"perImageSeconds":0}`, with(func(p *snapshot.Pulls) { p.Node.SecondsPerImage = 0 }), ""},
+		"registries and racks have limits if they are stated": {
+			`{"registryBandwidth":"5G","rackLabel":"example.org/rack","rackBandwidth":"1G"}`,
+			with(func(p *snapshot.Pulls) { p.Registry, p.RackLabel, p.Rack = 5e9, "example.org/rack", 1e9 }), "",
+		},
+		"a bandwidth is a quantity":              {`{"nodeBandwidth":"fast"}`, snapshot.Pulls{}, `args.nodeBandwidth: Invalid value: "fast": must be a quantity of bytes per second, such as 40M`},
+		"a node's is more than nothing":          {`{"nodeBandwidth":"0"}`, snapshot.Pulls{}, `args.nodeBandwidth: Invalid value: "0": must be at least 1`},
+		"a limit is not negative":                {`{"registryBandwidth":"-1"}`, snapshot.Pulls{}, `args.registryBandwidth: Invalid value: "-1": must be at least 0, which is no limit`},
+		"seconds are not negative":               {`{"perImageSeconds":-1}`, snapshot.Pulls{}, `args.perImageSeconds: Invalid value: -1: must be between 0 and 60`},
+		"the range of scores is worth some time": {`{"fullScoreSeconds":0}`, snapshot.Pulls{}, `args.fullScoreSeconds: Invalid value: 0: must be between 1 and 3600`},
+		"pulls at once are a number":             {`{"parallelPulls":-1}`, snapshot.Pulls{}, `args.parallelPulls: Invalid value: -1: must be between 0, which is any number, and 1000`},
+		"unknown arguments are refused":          {`{"bandwidth":"40M"}`, snapshot.Pulls{}, `args.bandwidth: unknown field`},
+		"the kind is the plugin's":               {`{"kind":"ImageLocalityArgs"}`, snapshot.Pulls{}, `args.kind: want ImagePullArgs, got "ImageLocalityArgs"`},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -38,12 +51,14 @@ func TestArgs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Rate() != tc.want {
-				t.Errorf("Rate() = %+v, want %+v", got.Rate(), tc.want)
+			if got.Pulls() != tc.want {
+				t.Errorf("Pulls() = %+v, want %+v", got.Pulls(), tc.want)
 			}
 		})
 	}
-	if errs := (Args{NodeBandwidth: "1", PerImageSeconds: math.NaN()}).Validate(); len(errs) != 1 {
+	nan := DefaultArgs()
+	nan.PerImageSeconds = math.NaN()
+	if errs := nan.Validate(); len(errs) != 1 {
 		t.Errorf("NaN is accepted: %v", errs)
 	}
 }

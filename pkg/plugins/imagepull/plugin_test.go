@@ -2,8 +2,11 @@ package imagepull
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	v1 "k8s.io/api/core/v1"
@@ -12,18 +15,48 @@ import (
 	st "k8s.io/kubernetes/pkg/scheduler/testing"
 
 	"github.com/muster-scheduler/muster/pkg/image"
+	"github.com/muster-scheduler/muster/pkg/snapshot"
 )
 
+// now is the time in these tests; nothing happens in them.
+var now = time.Unix(1e9, 0)
+
+// knows answers from an inventory.
+type knows struct{ *image.Inventory }
+
+func (k knows) Estimates(pod *v1.Pod, nodes []fwk.NodeInfo) []image.Estimate {
+	needs := snapshot.PodImages(pod)
+	all := k.Estimate(image.Ask{Needs: needs})
+	if !all.Known || k.Same(needs) {
+		return nil
+	}
+	var estimates []image.Estimate
+	for _, node := range nodes {
+		estimates = append(estimates, all.Of(node.Node().Name))
+	}
+	return estimates
+}
+
+func (k knows) Reserve(pod *v1.Pod, node string) {
+	k.Inventory.Reserve(string(pod.UID), "", node, snapshot.PodImages(pod), now)
+}
+func (k knows) Unreserve(pod *v1.Pod) { k.Undo(string(pod.UID)) }
+func (k knows) Bound(pod *v1.Pod)     { k.Bind(string(pod.UID), now) }
+
+func node(images ...image.Report) image.Node {
+	return image.Node{Images: images, Puller: DefaultArgs().Pulls().Node}
+}
+
 // inventory returns what three nodes hold of a 1.5 GB trainer and a 70 MB nginx.
-func inventory() *image.Inventory {
+func inventory() knows {
 	trainer := image.Report{Names: []string{"reg.io/train:v1"}, Bytes: 1_500_000_000}
 	nginx := image.Report{Names: []string{"docker.io/library/nginx:latest"}, Bytes: 70_000_000}
 	everywhere := image.Report{Names: []string{"reg.io/everywhere:v1"}, Bytes: 1}
 	inv := image.NewInventory()
-	inv.SetNode("both", []image.Report{trainer, nginx, everywhere})
-	inv.SetNode("nginx", []image.Report{nginx, everywhere})
-	inv.SetNode("none", []image.Report{everywhere})
-	return inv
+	inv.SetNode("both", node(trainer, nginx, everywhere), now)
+	inv.SetNode("nginx", node(nginx, everywhere), now)
+	inv.SetNode("none", node(everywhere), now)
+	return knows{inv}
 }
 
 func TestScore(t *testing.T) {
@@ -33,24 +66,24 @@ func TestScore(t *testing.T) {
 	}{
 		"the node that has the image is best": {
 			pod:  st.MakePod().Containers([]v1.Container{{Image: "reg.io/train:v1"}}).Obj(),
-			want: map[string]int64{"both": 100, "nginx": 0, "none": 0},
+			want: map[string]int64{"both": 100, "nginx": 81, "none": 81},
 		},
 		"a small image makes a small difference": {
 			pod:  st.MakePod().Containers([]v1.Container{{Image: "nginx"}}).Obj(),
-			want: map[string]int64{"both": 100, "nginx": 100, "none": 81},
+			want: map[string]int64{"both": 100, "nginx": 100, "none": 99},
 		},
 		"init containers count": {
 			pod: &v1.Pod{Spec: v1.PodSpec{
 				InitContainers: []v1.Container{{Image: "reg.io/train:v1"}},
 				Containers:     []v1.Container{{Image: "nginx"}},
 			}},
-			want: map[string]int64{"both": 100, "nginx": 5, "none": 0},
+			want: map[string]int64{"both": 100, "nginx": 81, "none": 80},
 		},
 		"image volumes count": {
 			pod: st.MakePod().Volumes([]v1.Volume{{VolumeSource: v1.VolumeSource{
 				Image: &v1.ImageVolumeSource{Reference: "reg.io/train:v1"},
 			}}}).Obj(),
-			want: map[string]int64{"both": 100, "nginx": 0, "none": 0},
+			want: map[string]int64{"both": 100, "nginx": 81, "none": 81},
 		},
 		"an image that nobody knows makes no difference": {
 			pod: st.MakePod().Containers([]v1.Container{{Image: "reg.io/unknown:v1"}}).Obj(),
@@ -63,7 +96,7 @@ func TestScore(t *testing.T) {
 		},
 		"an unknown image leaves the others their weight": {
 			pod:  st.MakePod().Containers([]v1.Container{{Image: "reg.io/unknown:v1"}, {Image: "reg.io/train:v1"}}).Obj(),
-			want: map[string]int64{"both": 100, "nginx": 0, "none": 0},
+			want: map[string]int64{"both": 100, "nginx": 81, "none": 81},
 		},
 	}
 	for name, tc := range tests {
@@ -111,12 +144,56 @@ func score(t *testing.T, pl *ImagePull, pod *v1.Pod) map[string]int64 {
 
 func TestScoreStaysInRangeForAbsurdSizes(t *testing.T) {
 	inv := image.NewInventory()
-	inv.SetNode("both", []image.Report{{Names: []string{"reg.io/huge:v1"}, Bytes: math.MaxInt64}})
-	inv.SetNode("none", nil)
-	pl := New(Args{NodeBandwidth: "1", PerImageSeconds: 60}, inv)
-	got := score(t, pl, st.MakePod().Containers([]v1.Container{{Image: "reg.io/huge:v1"}}).Obj())
+	slow := image.Puller{BytesPerSecond: 1, Eager: 1}
+	inv.SetNode("both", image.Node{Images: []image.Report{{Names: []string{"reg.io/huge:v1"}, Bytes: math.MaxInt64}}, Puller: slow}, now)
+	inv.SetNode("nginx", image.Node{Puller: slow}, now)
+	inv.SetNode("none", image.Node{Puller: slow}, now)
+	got := score(t, New(DefaultArgs(), knows{inv}), st.MakePod().Containers([]v1.Container{{Image: "reg.io/huge:v1"}}).Obj())
 	if diff := cmp.Diff(map[string]int64{"both": 100, "nginx": 0, "none": 0}, got); diff != "" {
 		t.Errorf("scores (-want +got):\n%s", diff)
+	}
+}
+
+func TestAPullUnderWayIsAPullLess(t *testing.T) {
+	known := inventory()
+	pl := New(DefaultArgs(), known)
+	trainer := st.MakePod().UID("first").Containers([]v1.Container{{Image: "reg.io/train:v1"}}).Obj()
+	if status := pl.Reserve(t.Context(), nil, trainer, "none"); !status.IsSuccess() {
+		t.Fatal(status.AsError())
+	}
+	next := trainer.DeepCopy()
+	next.UID = "next"
+	cold := map[string]int64{"both": 100, "nginx": 81, "none": 81}
+	if diff := cmp.Diff(cold, score(t, pl, next)); diff != "" {
+		t.Errorf("a reservation counts for others (-want +got):\n%s", diff)
+	}
+	pl.PostBind(t.Context(), nil, trainer, "none")
+	nginx := st.MakePod().UID("nginx").Containers([]v1.Container{{Image: "nginx"}}).Obj()
+	if diff := cmp.Diff(map[string]int64{"both": 100, "nginx": 100, "none": 80}, score(t, pl, nginx)); diff != "" {
+		t.Errorf("a pod does not wait behind the pull before it (-want +got):\n%s", diff)
+	}
+	pl.Unreserve(t.Context(), nil, trainer, "none")
+	if diff := cmp.Diff(cold, score(t, pl, next)); diff != "" {
+		t.Errorf("an undone promise is left (-want +got):\n%s", diff)
+	}
+}
+
+func TestANodeThatIsFarFullerGetsNoBonus(t *testing.T) {
+	var nodes []fwk.NodeInfo
+	for i := range 20 {
+		info := framework.NewNodeInfo()
+		info.SetNode(st.MakeNode().Name(fmt.Sprint("n", i)).Capacity(map[v1.ResourceName]string{"cpu": "10", "memory": "10Gi"}).Obj())
+		if i == 0 {
+			info.AddPod(st.MakePod().Req(map[v1.ResourceName]string{"cpu": "9"}).Obj())
+		}
+		nodes = append(nodes, info)
+	}
+	full := overfull(nodes)
+	if full == nil || !full[0] || slices.Contains(full[1:], true) {
+		t.Errorf("overfull() = %v, want the first alone", full)
+	}
+	if full := overfull(nodes[1:]); full != nil {
+		t.Errorf("overfull() of equal nodes = %v, want none", full)
 	}
 }
 

@@ -1,0 +1,238 @@
+package image
+
+import (
+	"math"
+	"slices"
+)
+
+// Ask is the question what a pod's images cost on each node.
+type Ask struct {
+	Needs []Need // each key once
+	// Gang whose soft promises count as made; empty for none.
+	Gang string
+}
+
+// Estimate is what a pod's images cost on a node.
+type Estimate struct {
+	// Bytes that the node still has to fetch, beyond what is on its way;
+	// saturates. 0 <= Bytes.
+	Bytes int64
+	// Wait is the seconds until the pod's own pulls begin, or what others bring
+	// is there; 0 <= Wait.
+	Wait float64
+	// Seconds until all images are ready, Wait among them; Wait <= Seconds.
+	Seconds float64
+	// Price is what the bytes cost the others, in seconds; nodes are compared by
+	// Seconds + Price. It is 0 as long as the registry has capacity to spare.
+	Price float64
+}
+
+// Estimates are the answers to one Ask, for any number of nodes. They hold until
+// the Inventory is written next.
+type Estimates struct {
+	inv  *Inventory
+	ask  Ask
+	by   []needed // by platform
+	cold []cost   // by slot: what is missing there, as if nothing were on its way
+	// Known is set if the size of at least one image is.
+	Known bool
+	// Largest is how many bytes a node fetches that has nothing.
+	Largest int64
+}
+
+// needed is what the images are made of on nodes of one platform.
+type needed struct {
+	layers []*layer
+	total  cost
+}
+
+// cost is what a pull takes, whatever else goes on.
+type cost struct {
+	bytes         int64
+	layers, asked int32 // that cost time of their own
+}
+
+// Estimate works out what the pod's images cost on every node. It costs O(nodes
+// that have any of their layers, and the nodes' number); what is on its way is
+// looked at by Of.
+func (inv *Inventory) Estimate(ask Ask) *Estimates {
+	e := &Estimates{inv: inv, ask: ask}
+	for _, need := range ask.Needs {
+		e.Known = e.Known || inv.images[need.Key].known()
+	}
+	if !e.Known {
+		return e
+	}
+	e.by = make([]needed, len(inv.platforms))
+	for at, platform := range inv.platforms {
+		e.by[at] = e.on(platform)
+		e.Largest = max(e.Largest, e.by[at].total.bytes)
+	}
+	e.cold = make([]cost, len(inv.slots))
+	for slot, at := range inv.plat {
+		if at >= 0 {
+			e.cold[slot] = e.by[at].total
+		}
+	}
+	for at := range e.by {
+		for _, l := range e.by[at].layers {
+			for slot := range l.on.all() {
+				if inv.plat[slot] == at {
+					e.cold[slot].less(l)
+				}
+			}
+		}
+	}
+	for _, need := range ask.Needs {
+		e.here(need)
+	}
+	return e
+}
+
+// here takes off what the image costs where it is by its key.
+func (e *Estimates) here(need Need) {
+	image := e.inv.images[need.Key]
+	if !image.known() {
+		return
+	}
+	if !need.Always {
+		for slot := range image.whole.on.all() {
+			e.cold[slot].asked--
+		}
+		for slot := range image.moved.all() { // its layers were not taken off, and are not needed
+			for _, l := range e.layersOf(image, e.inv.slots[slot].platform) {
+				if !l.on.has(slot) {
+					e.cold[slot].less(l)
+				}
+			}
+		}
+	}
+}
+
+func (e *Estimates) layersOf(image *entry, platform string) []*layer {
+	if m := image.on(platform); m != nil {
+		return m.layers
+	}
+	if image.whole.bytes > 0 {
+		return []*layer{&image.whole}
+	}
+	return nil
+}
+
+// on returns what the images are made of on nodes of a platform.
+func (e *Estimates) on(platform string) needed {
+	var n needed
+	for _, need := range e.ask.Needs {
+		image := e.inv.images[need.Key]
+		if !image.known() {
+			continue
+		}
+		n.total.asked++
+		for _, l := range e.layersOf(image, platform) {
+			if slices.Contains(n.layers, l) {
+				continue
+			}
+			n.layers = append(n.layers, l)
+			n.total.bytes = add(n.total.bytes, l.bytes)
+			if l.bytes > smallLayer {
+				n.total.layers++
+			}
+		}
+	}
+	return n
+}
+
+func (c *cost) less(l *layer) {
+	c.bytes -= l.bytes
+	if l.bytes > smallLayer {
+		c.layers--
+	}
+}
+
+// Of returns what the images cost on a node. A node that is not known has
+// nothing, and costs what the most costly one does.
+func (e *Estimates) Of(name string) Estimate {
+	n := e.inv.nodes[name]
+	if n == nil || !e.Known {
+		return Estimate{Bytes: e.Largest}
+	}
+	c := e.cold[n.slot]
+	if c.asked == 0 && c.bytes <= 0 {
+		return Estimate{}
+	}
+	joins := e.joins(n, &c)
+	wait, rate := e.inv.wait(n, e.ask.Gang, n.queue, joins)
+	own := float64(c.bytes)*n.puller.Eager/rate + float64(c.layers)*n.puller.SecondsPerLayer + float64(c.asked)*n.puller.SecondsPerImage
+	alone := float64(c.bytes) / n.puller.BytesPerSecond
+	return Estimate{Bytes: c.bytes, Wait: wait, Seconds: wait + own, Price: alone * e.inv.Price(n.puller.BytesPerSecond)}
+}
+
+// joins takes off what promises bring that count for the pod, and returns those.
+func (e *Estimates) joins(n *node, c *cost) []*promise {
+	var joined []*promise
+	need := e.by[e.inv.plat[n.slot]]
+	for _, p := range n.queue {
+		if !p.counts(e.ask.Gang) {
+			continue
+		}
+		brings := false
+		for _, l := range p.brings {
+			if slices.Contains(need.layers, l) {
+				brings = true
+				c.less(l)
+			}
+		}
+		if brings {
+			joined = append(joined, p)
+		}
+	}
+	c.bytes, c.layers = max(0, c.bytes), max(0, c.layers) // two soft ones of other gangs may bring the same
+	return joined
+}
+
+// counts reports whether the promise counts for a pod of the gang.
+func (p *promise) counts(gang string) bool { return p.firm || gang != "" && p.gang == gang }
+
+// wait is how long a pod's own pull waits for those before it in the queue, and at
+// what rate it pulls then: for all of them where one pull follows the other;
+// elsewhere for those it joins, which bring what it needs too, and for the first
+// to end if there are as many as may be.
+func (inv *Inventory) wait(n *node, gang string, before, joins []*promise) (seconds, rate float64) {
+	if n.puller.Parallel == 1 {
+		rate = inv.alone(n)
+		for _, p := range before {
+			if p.counts(gang) {
+				seconds += p.left(rate)
+			}
+		}
+		return seconds, rate
+	}
+	running, shortest := 0, math.Inf(1)
+	now := inv.rate(n, 0, 0)
+	for _, p := range before {
+		if p.counts(gang) && !p.arrived() {
+			running++
+			shortest = min(shortest, p.left(now))
+		}
+	}
+	for _, p := range joins {
+		seconds = max(seconds, p.left(now))
+	}
+	if n.puller.Parallel != 0 && running >= n.puller.Parallel {
+		return max(seconds, shortest), now
+	}
+	return seconds, inv.rate(n, 1, 1)
+}
+
+// Same reports whether it is certain, without looking at any node, that every
+// node has to pull the same: each image is unknown, or everywhere and nobody
+// asks for it again. It costs O(keys).
+func (inv *Inventory) Same(needs []Need) bool {
+	for _, need := range needs {
+		if e := inv.images[need.Key]; e.known() && (need.Always || e.whole.on.n != len(inv.nodes)) {
+			return false
+		}
+	}
+	return true
+}
+

@@ -1,0 +1,166 @@
+package image
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Layer is one blob of an image.
+type Layer struct {
+	Digest string
+	// Bytes that travel: compressed. 0 <= Bytes <= 2^50; what is stated outside
+	// of that counts as the nearest.
+	Bytes int64
+}
+
+// plausible brings a stated size into the range in which sums are exact.
+func plausible(bytes int64) int64 { return min(max(0, bytes), 1<<50) }
+
+// Manifest is of which layers an image is made, for one platform.
+type Manifest struct {
+	// Digest is the manifest's own, by which it is replaced and removed.
+	Digest string
+	// Keys under which pods and nodes name the image, normalised; its digests
+	// among them, for a node has the image under a tag only if it has the digest.
+	Keys []string
+	// Platform is the operating system and architecture, such as "linux/amd64";
+	// empty for an image that says nothing of it.
+	Platform string
+	// Layers in any order. A layer that is named twice counts once.
+	Layers []Layer
+}
+
+// manifest is a known Manifest. Its layers are all different.
+type manifest struct {
+	digest   string
+	platform string
+	images   []*entry
+	layers   []*layer
+}
+
+// layer is one blob, or the whole of an image.
+type layer struct {
+	id     int32 // of a blob; a place in Inventory.blobs
+	digest string
+	bytes  int64
+	on     set // the slots of the nodes that have it
+	users  int // manifests with this blob
+}
+
+// SetManifest states or replaces a manifest. The Inventory keeps none of the
+// slices. A layer has the bytes that were stated for it first.
+func (inv *Inventory) SetManifest(m Manifest) {
+	inv.RemoveManifest(m.Digest)
+	known := &manifest{digest: m.Digest, platform: m.Platform}
+	inv.manifests[m.Digest] = known
+	for _, l := range m.Layers {
+		if blob := inv.blob(l); !slices.Contains(known.layers, blob) {
+			blob.users++
+			known.layers = append(known.layers, blob)
+		}
+	}
+	for _, key := range m.Keys {
+		if e := inv.entry(key); !slices.Contains(known.images, e) {
+			known.images = append(known.images, e)
+			e.manifests = append(e.manifests, known)
+			slices.SortFunc(e.manifests, func(a, b *manifest) int {
+				return cmp.Or(cmp.Compare(a.platform, b.platform), cmp.Compare(a.digest, b.digest))
+			})
+		}
+	}
+	inv.expandAll(known.images)
+}
+
+// RemoveManifest forgets a manifest: its image counts as a whole from then on.
+func (inv *Inventory) RemoveManifest(digest string) {
+	m := inv.manifests[digest]
+	if m == nil {
+		return
+	}
+	delete(inv.manifests, digest)
+	for _, e := range m.images {
+		e.manifests = slices.DeleteFunc(e.manifests, func(other *manifest) bool { return other == m })
+	}
+	inv.expandAll(m.images)
+	for _, l := range m.layers {
+		if l.users--; l.users == 0 {
+			delete(inv.layers, l.digest)
+			inv.blobs[l.id] = nil
+			inv.freeIDs = append(inv.freeIDs, l.id)
+		}
+	}
+	for _, e := range m.images {
+		inv.forget(e)
+	}
+}
+
+// blob returns the layer with this digest, and makes it if it is new.
+func (inv *Inventory) blob(l Layer) *layer {
+	known := inv.layers[l.Digest]
+	if known != nil {
+		return known
+	}
+	known = &layer{id: int32(len(inv.blobs)), digest: l.Digest, bytes: plausible(l.Bytes)}
+	if last := len(inv.freeIDs) - 1; last >= 0 {
+		known.id = inv.freeIDs[last]
+		inv.freeIDs = inv.freeIDs[:last]
+		inv.blobs[known.id] = known
+	} else {
+		inv.blobs = append(inv.blobs, known)
+	}
+	inv.layers[l.Digest] = known
+	return known
+}
+
+// expandAll works out anew what the nodes have that have any of the images, or
+// may be pulling them.
+func (inv *Inventory) expandAll(images []*entry) {
+	var slots set
+	for _, e := range images {
+		for slot := range e.whole.on.all() {
+			slots.add(slot)
+		}
+	}
+	for slot := range inv.pulling.all() {
+		slots.add(slot)
+	}
+	for slot := range slots.all() {
+		inv.expand(inv.slots[slot])
+	}
+}
+
+// expand works out which layers the node has. Where it has another digest under
+// a tag than the manifest, the tag was moved since.
+func (inv *Inventory) expand(n *node) {
+	var ids []int32
+	for h := range n.held {
+		e := n.held[h].image
+		e.moved.remove(n.slot)
+		m := e.on(n.platform)
+		if m == nil {
+			continue
+		}
+		if by := n.held[h].digest; by != nil && !slices.Contains(m.images, by) {
+			e.moved.add(n.slot)
+			continue
+		}
+		for _, l := range m.layers {
+			ids = append(ids, l.id)
+		}
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	before := n.layers
+	n.layers = slices.Clip(ids)
+	for _, id := range ids { // before the others are taken away: none is to be missed in between
+		inv.blobs[id].on.add(n.slot)
+	}
+	for _, id := range before {
+		if _, ok := slices.BinarySearch(ids, id); !ok && inv.blobs[id] != nil {
+			inv.blobs[id].on.remove(n.slot)
+		}
+	}
+	inv.leave(n)
+	inv.settle(n)
+	inv.join(n)
+}

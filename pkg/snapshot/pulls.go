@@ -1,0 +1,165 @@
+package snapshot
+
+import (
+	"slices"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/muster-scheduler/muster/pkg/image"
+)
+
+// abandoned is how long after a pod got its node nobody believes any more that
+// the node pulls for it.
+const abandoned = 10 * time.Minute
+
+// backOffs are the reasons for which a kubelet pulls nothing for a while.
+var backOffs = []string{"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable", "SignatureValidationFailed"}
+
+// podHandler keeps the pulls true to what becomes of the pods, whoever schedules
+// them.
+func (i *Images) podHandler() cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(o any) { i.podChanged(nil, o.(*v1.Pod)) },
+		UpdateFunc: func(before, after any) { i.podChanged(before.(*v1.Pod), after.(*v1.Pod)) },
+		DeleteFunc: func(o any) {
+			if pod, ok := LastKnown[*v1.Pod](o); ok {
+				i.podChanged(pod, nil)
+			}
+		},
+	}
+}
+
+// podChanged notes what a pod runs, ran, or has pulled. Either may be nil, and a
+// pod may have another UID than the one before it of its name.
+func (i *Images) podChanged(before, after *v1.Pod) {
+	if !i.served() {
+		return
+	}
+	if before != nil && after != nil && before.UID != after.UID {
+		i.podChanged(before, nil)
+		before = nil
+	}
+	was, is := runs(before), runs(after)
+	ended := was != nil && (is == nil || !slices.Equal(was.keys, is.keys))
+	began := is != nil && (was == nil || !slices.Equal(was.keys, is.keys))
+	now := i.clock.Now()
+	pulled, pulling := pulls(before, now), pulls(after, now)
+	if !ended && !began && !pulled && !pulling && after != nil {
+		return // without the lock: most of what happens to pods
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if began {
+		i.inventory.Ran(is.node, is.keys, now)
+	}
+	if ended {
+		i.inventory.Ended(was.node, was.keys, now)
+	}
+	switch {
+	case after == nil:
+		i.inventory.Undo(string(before.UID))
+	case pulling:
+		uid := string(after.UID)
+		if node, _, ok := i.inventory.Promised(uid); !ok || node != after.Spec.NodeName {
+			i.inventory.Reserve(uid, gangOf(after), after.Spec.NodeName, PodImages(after), now)
+		}
+		i.inventory.Bind(uid, now)
+	case after.Spec.NodeName != "":
+		i.inventory.Undo(string(after.UID))
+	}
+}
+
+// running is the images that a pod keeps on its node.
+type running struct {
+	node string
+	keys []string
+}
+
+// runs returns what the pod keeps on its node, or nil if none of its containers
+// run: a pod that is Running has all its images, but for those of containers that
+// wait for one.
+func runs(pod *v1.Pod) *running {
+	if pod == nil || pod.Spec.NodeName == "" || pod.Status.Phase != v1.PodRunning {
+		return nil
+	}
+	r := &running{node: pod.Spec.NodeName}
+	for _, need := range PodImages(pod) {
+		r.keys = append(r.keys, need.Key)
+	}
+	return r
+}
+
+// pulls reports whether the pod's node may be pulling for it.
+func pulls(pod *v1.Pod, now time.Time) bool {
+	if pod == nil || pod.Spec.NodeName == "" || pod.Status.Phase != v1.PodPending || pod.DeletionTimestamp != nil || now.Sub(boundSince(pod)) > abandoned {
+		return false
+	}
+	return !slices.ContainsFunc(pod.Status.InitContainerStatuses, refused) && !slices.ContainsFunc(pod.Status.ContainerStatuses, refused)
+}
+
+func refused(s v1.ContainerStatus) bool {
+	return s.State.Waiting != nil && slices.Contains(backOffs, s.State.Waiting.Reason)
+}
+
+// boundSince is since when the pod has its node.
+func boundSince(pod *v1.Pod) time.Time {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == v1.PodScheduled && c.Status == v1.ConditionTrue {
+			return c.LastTransitionTime.Time
+		}
+	}
+	return pod.CreationTimestamp.Time
+}
+
+// nodeHandler keeps the inventory true to what the nodes say of themselves.
+func (i *Images) nodeHandler() cache.ResourceEventHandler {
+	set := func(node *v1.Node) {
+		if !i.served() {
+			return
+		}
+		is := image.Node{Platform: platformOf(node), Images: NodeReport(node), Pressed: pressed(node)}
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		is.Puller = i.pulls.of(node)
+		i.inventory.SetRack(is.Puller.Rack, i.pulls.Rack)
+		i.inventory.SetNode(node.Name, is, i.clock.Now())
+	}
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc: func(o any) { set(o.(*v1.Node)) },
+		UpdateFunc: func(before, after any) {
+			if was, is := before.(*v1.Node), after.(*v1.Node); !alike(was, is) {
+				set(is)
+			}
+		},
+		DeleteFunc: func(o any) {
+			if node, ok := LastKnown[*v1.Node](o); ok {
+				i.mu.Lock()
+				defer i.mu.Unlock()
+				i.inventory.RemoveNode(node.Name)
+			}
+		},
+	}
+}
+
+// alike spares the work on heartbeats, which change nothing here.
+func alike(was, is *v1.Node) bool {
+	return slices.EqualFunc(was.Status.Images, is.Status.Images, func(a, b v1.ContainerImage) bool {
+		return a.SizeBytes == b.SizeBytes && slices.Equal(a.Names, b.Names)
+	}) && pressed(was) == pressed(is) && sameLabels(was, is) && platformOf(was) == platformOf(is)
+}
+
+func platformOf(node *v1.Node) string {
+	info := node.Status.NodeInfo
+	if info.OperatingSystem == "" || info.Architecture == "" {
+		return ""
+	}
+	return info.OperatingSystem + "/" + info.Architecture
+}
+
+func pressed(node *v1.Node) bool {
+	return slices.ContainsFunc(node.Status.Conditions, func(c v1.NodeCondition) bool {
+		return c.Type == v1.NodeDiskPressure && c.Status == v1.ConditionTrue
+	})
+}
