@@ -1,7 +1,6 @@
 package gang
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/muster-scheduler/muster/pkg/reason"
@@ -60,9 +59,10 @@ func (p *planner) place(i, want int, s *scope) {
 		}
 		before := want
 		for at, why := range p.ask(i, nodes) {
-			for n := nodes[at]; want > 0 && why.Fits(); {
+			n := nodes[at]
+			for most := want - w.share(n, want); want > most && why.Fits(); {
 				p.put(i, n)
-				if want--; want > 0 {
+				if want--; want > most {
 					why = p.askOne(i, n)
 				}
 			}
@@ -79,7 +79,7 @@ const maxAhead = 512
 // placeCoupled places one member on each node in turn: a node that refused
 // before may accept after another took one.
 func (p *planner) placeCoupled(i, want int, s *scope) {
-	all := p.walk(i, want, s).next(unlimited)
+	all := p.walk(i, want, s).all()
 	for before := want + 1; want > 0 && want < before; {
 		before = want
 		ahead := 1
@@ -199,60 +199,4 @@ func (p *planner) learn(i, n int, why reason.Reason) {
 	if lasting {
 		p.answers[question{i, n, p.on[n]}] = why
 	}
-}
-
-// walk is a way through the nodes of a scope that have room for a class, in the
-// order in which it takes them. Without images to wait for it looks no further
-// than it has to: a node that takes everybody is taken at once.
-type walk struct {
-	p       *planner
-	class   int
-	want    int
-	s       *scope
-	at      int         // how many nodes of the scope it has looked at
-	later   []candidate // nodes that come after those
-	settled bool        // later is complete and in order
-}
-
-type candidate struct {
-	node, room int
-	seconds    float64
-}
-
-func (p *planner) walk(class, want int, s *scope) *walk {
-	return &walk{p: p, class: class, want: want, s: s}
-}
-
-// next returns up to max nodes, none at the end.
-func (w *walk) next(max int) []int {
-	nodes := make([]int, 0, min(max, fewNodes))
-	seconds := w.p.classes[w.class].Seconds
-	for total := w.s.size(w.p); w.at < total; w.at++ {
-		if len(nodes) == max {
-			return nodes
-		}
-		n := w.s.node(w.at)
-		room := min(w.p.room(w.class, n), w.want)
-		switch {
-		case room == 0:
-		case room == w.want && seconds == nil:
-			nodes = append(nodes, n)
-		default:
-			c := candidate{node: n, room: room}
-			if seconds != nil {
-				c.seconds = seconds[n]
-			}
-			w.later = append(w.later, c)
-		}
-	}
-	if !w.settled {
-		w.settled = true
-		slices.SortFunc(w.later, func(a, b candidate) int {
-			return cmp.Or(cmp.Compare(a.seconds, b.seconds), cmp.Compare(b.room, a.room), cmp.Compare(a.node, b.node))
-		})
-	}
-	for ; len(w.later) > 0 && len(nodes) < max; w.later = w.later[1:] {
-		nodes = append(nodes, w.later[0].node)
-	}
-	return nodes
 }

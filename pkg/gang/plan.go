@@ -19,8 +19,13 @@ type Class struct {
 	// Closed is true for the nodes that are known to refuse a member whatever is
 	// placed; nil if none is known.
 	Closed []bool
+	// Images names what members pull: classes that pull the same pull it once.
+	Images string
 	// Seconds until the images of a member are ready, by node; nil if it does not matter.
 	Seconds []float64
+	// Price of having the images pulled there for the first member, by node, in
+	// the unit of a node's load; nil for nothing.
+	Price []float64
 }
 
 // Cluster is what there is to place on: values that stay as they are while one
@@ -28,6 +33,7 @@ type Class struct {
 type Cluster struct {
 	Nodes     []string // names, in ascending order
 	Resources resources.Index
+	Has       []resources.Vector // by node
 	Free      []resources.Vector // by node; Plan counts on it, and leaves it as it was
 	Total     resources.Vector   // over all nodes
 	// Labels has, by level of the topology and then by node, the value of the
@@ -61,10 +67,10 @@ type Placement map[string]string
 // several orders: the hardest first, by the largest share of the cluster's
 // capacity that one member takes; the easiest first, for a gang that can do
 // without its hardest members; and as given. Members whose role the gang lacks
-// come before others. A class takes the nodes in the order of the time until its
-// images are ready there, then of how many of its members they take, fullest
-// first, then of the names; so the slowest member starts as early as it can, and
-// few nodes pull.
+// come before others. A class whose images make a difference takes nodes so that
+// its slowest member starts as early as it can, and with what slack is left so
+// that load and pulls are shared out (see spread). Any other takes the nodes that
+// have room for most of its members first, in the order of the names.
 //
 // A node's room is arithmetic; whether it accepts a member is for the trial to
 // say, which is asked as late and as rarely as it can be: the nodes are looked
@@ -105,6 +111,7 @@ type planner struct {
 	lack   []int   // by role of the quota: how many are missing
 	placed []step  // in order
 
+	pulls   map[int][]int            // by node: the class of each member placed there that waits for images, in order
 	on      map[int]uint64           // by node: a hash of what is placed there; 0 or absent for nothing
 	looked  []bool                   // by node: what is kept there is known
 	kept    map[int]resources.Vector // by node: if anything is
@@ -130,10 +137,10 @@ type question struct {
 func newPlanner(c Cluster, quota Quota, classes []Class, t Trial) *planner {
 	p := &planner{
 		c: c, quota: quota, classes: classes, t: t,
-		role: make([]int, len(classes)),
-		used: make([]int, len(classes)),
-		lack: make([]int, len(quota.Roles)),
-		on:   map[int]uint64{}, looked: make([]bool, len(c.Nodes)), kept: map[int]resources.Vector{}, answers: map[question]reason.Reason{},
+		role:  make([]int, len(classes)),
+		used:  make([]int, len(classes)),
+		lack:  make([]int, len(quota.Roles)),
+		pulls: map[int][]int{}, on: map[int]uint64{}, looked: make([]bool, len(c.Nodes)), kept: map[int]resources.Vector{}, answers: map[question]reason.Reason{},
 		effort: maxEffort,
 	}
 	for i, class := range classes {
@@ -237,6 +244,9 @@ func (p *planner) put(i, n int) {
 		p.c.Free[n][r] -= a
 	}
 	p.on[n] += mix(uint64(i))
+	if p.waits(i, n) {
+		p.pulls[n] = append(p.pulls[n], i)
+	}
 	p.placed = append(p.placed, step{i, n})
 }
 
@@ -246,6 +256,9 @@ func (p *planner) undo() {
 	i, n := last.class, last.node
 	p.placed = p.placed[:len(p.placed)-1]
 	p.on[n] -= mix(uint64(i))
+	if p.waits(i, n) {
+		p.pulls[n] = p.pulls[n][:len(p.pulls[n])-1]
+	}
 	for r, a := range p.classes[i].Ask {
 		p.c.Free[n][r] += a
 	}

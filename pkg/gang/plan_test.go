@@ -1,6 +1,7 @@
 package gang_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,6 +27,7 @@ type bench struct {
 	tainted []bool
 	labels  [][]string // by level, by node
 	kept    map[int]resources.Vector
+	used    map[int]int64 // by node: of its CPU, beside what is free
 
 	asks   []resources.Vector
 	names  []string       // by class
@@ -99,8 +101,11 @@ func (b *bench) move(class, node, by int) {
 
 func (b *bench) cluster() gang.Cluster {
 	c := gang.Cluster{Nodes: b.nodes, Resources: b.index, Total: make(resources.Vector, len(b.index)), Labels: b.labels}
-	for _, free := range b.free {
+	for n, free := range b.free {
 		c.Free = append(c.Free, slices.Clone(free))
+		has := slices.Clone(free)
+		has[0] += b.used[n]
+		c.Has = append(c.Has, has)
 		for r, f := range free {
 			c.Total[r] += f
 		}
@@ -131,7 +136,7 @@ func TestPlanStories(t *testing.T) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			switch d.Cmd {
 			case "cluster":
-				b = &bench{index: resources.Index{resources.CPU, resources.Memory, resources.Pods, "gpu"}, kept: map[int]resources.Vector{}, labels: make([][]string, 2)}
+				b = &bench{index: resources.Index{resources.CPU, resources.Memory, resources.Pods, "gpu"}, kept: map[int]resources.Vector{}, used: map[int]int64{}, labels: make([][]string, 2)}
 				for line := range strings.Lines(d.Input) {
 					words := strings.Fields(line)
 					b.nodes = append(b.nodes, words[0])
@@ -139,6 +144,9 @@ func TestPlanStories(t *testing.T) {
 					b.tainted = append(b.tainted, slices.Contains(words, "tainted"))
 					b.labels[0] = append(b.labels[0], value(words, "zone"))
 					b.labels[1] = append(b.labels[1], value(words, "rack"))
+					if used := value(words, "used"); used != "" {
+						b.used[len(b.nodes)-1] = amounts(t, b.index, []string{"cpu=" + used}, 1)[0]
+					}
 					if kept := value(words, "kept"); kept != "" {
 						b.kept[len(b.nodes)-1] = amounts(t, b.index, []string{"cpu=" + kept}, 1)
 					}
@@ -163,8 +171,39 @@ func value(words []string, key string) string {
 	return ""
 }
 
+// readImages reads what a class waits for: 100 s, but nothing on the warm nodes and
+// what is stated on others, at a price wherever it waits.
+func readImages(t *testing.T, words, nodes []string, c *gang.Class) {
+	t.Helper()
+	warm, stated := value(words, "warm"), value(words, "seconds")
+	if warm == "" && stated == "" {
+		return
+	}
+	float := func(text string) float64 {
+		f, err := strconv.ParseFloat(cmp.Or(text, "0"), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	c.Images = value(words, "images")
+	for _, n := range nodes {
+		seconds := 100.0
+		if slices.Contains(strings.Split(warm, ","), n) {
+			seconds = 0
+		} else if at := value(strings.Split(strings.ReplaceAll(stated, ":", "="), ","), n); at != "" {
+			seconds = float(at)
+		}
+		price := 0.0
+		if seconds > 0 {
+			price = float(value(words, "price"))
+		}
+		c.Seconds, c.Price = append(c.Seconds, seconds), append(c.Price, price)
+	}
+}
+
 // story reads a gang, one class a line as
-// "name xN cpu=C [role=R] [apart] [near=name] [warm=node,…]",
+// "name xN cpu=C [role=R] [apart] [near=name] [warm=node,…] [seconds=node:S,…] [price=P] [images=I]",
 // and tells what the planner does with it.
 func story(t *testing.T, b bench, d *datadriven.TestData) string {
 	turn := gang.Turn{Gang: gang.Key{Namespace: "default", Name: "story"}}
@@ -209,15 +248,7 @@ func story(t *testing.T, b bench, d *datadriven.TestData) string {
 		for i := range count {
 			c.UIDs = append(c.UIDs, fmt.Sprintf("%s-%d", words[0], i))
 		}
-		if warm := value(words, "warm"); warm != "" {
-			for _, n := range b.nodes {
-				seconds := 100.0
-				if slices.Contains(strings.Split(warm, ","), n) {
-					seconds = 0
-				}
-				c.Seconds = append(c.Seconds, seconds)
-			}
-		}
+		readImages(t, words, b.nodes, &c)
 		members += count
 		classes = append(classes, c)
 		b.add(c, words[0], near, apart, slices.Contains(words, "port"), nil)

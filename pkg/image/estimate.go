@@ -10,6 +10,8 @@ type Ask struct {
 	Needs []Need // each key once
 	// Gang whose soft promises count as made; empty for none.
 	Gang string
+	// Others are how many pulls are about to begin besides, on other nodes.
+	Others int
 }
 
 // Estimate is what a pod's images cost on a node.
@@ -22,8 +24,9 @@ type Estimate struct {
 	Wait float64
 	// Seconds until all images are ready, Wait among them; Wait <= Seconds.
 	Seconds float64
-	// Price is what the bytes cost the others, in seconds; nodes are compared by
-	// Seconds + Price. It is 0 as long as the registry has capacity to spare.
+	// Price is what the bytes cost the others: the share of the images that the
+	// node fetches, times what that is worth now. 0 <= Price <= 0.1; it is 0 as
+	// long as the registry has capacity to spare.
 	Price float64
 }
 
@@ -161,10 +164,10 @@ func (e *Estimates) Of(name string) Estimate {
 		return Estimate{}
 	}
 	joins := e.joins(n, &c)
-	wait, rate := e.inv.wait(n, e.ask.Gang, n.queue, joins)
+	wait, rate := e.inv.wait(n, e.ask.Gang, n.queue, joins, e.ask.Others)
 	own := float64(c.bytes)*n.puller.Eager/rate + float64(c.layers)*n.puller.SecondsPerLayer + float64(c.asked)*n.puller.SecondsPerImage
-	alone := float64(c.bytes) / n.puller.BytesPerSecond
-	return Estimate{Bytes: c.bytes, Wait: wait, Seconds: wait + own, Price: alone * e.inv.Price(n.puller.BytesPerSecond)}
+	price := e.inv.price(n.puller.BytesPerSecond, e.ask.Others) * float64(c.bytes) / float64(max(1, e.Largest))
+	return Estimate{Bytes: c.bytes, Wait: wait, Seconds: wait + own, Price: price}
 }
 
 // joins takes off what promises bring that count for the pod, and returns those.
@@ -196,10 +199,10 @@ func (p *promise) counts(gang string) bool { return p.firm || gang != "" && p.ga
 // wait is how long a pod's own pull waits for those before it in the queue, and at
 // what rate it pulls then: for all of them where one pull follows the other;
 // elsewhere for those it joins, which bring what it needs too, and for the first
-// to end if there are as many as may be.
-func (inv *Inventory) wait(n *node, gang string, before, joins []*promise) (seconds, rate float64) {
+// to end if there are as many as may be. others begin elsewhere meanwhile.
+func (inv *Inventory) wait(n *node, gang string, before, joins []*promise, others int) (seconds, rate float64) {
 	if n.puller.Parallel == 1 {
-		rate = inv.alone(n)
+		rate = inv.rate(n, 1-n.active, 1-n.active+others)
 		for _, p := range before {
 			if p.counts(gang) {
 				seconds += p.left(rate)
@@ -208,7 +211,7 @@ func (inv *Inventory) wait(n *node, gang string, before, joins []*promise) (seco
 		return seconds, rate
 	}
 	running, shortest := 0, math.Inf(1)
-	now := inv.rate(n, 0, 0)
+	now := inv.rate(n, 0, others)
 	for _, p := range before {
 		if p.counts(gang) && !p.arrived() {
 			running++
@@ -221,7 +224,7 @@ func (inv *Inventory) wait(n *node, gang string, before, joins []*promise) (seco
 	if n.puller.Parallel != 0 && running >= n.puller.Parallel {
 		return max(seconds, shortest), now
 	}
-	return seconds, inv.rate(n, 1, 1)
+	return seconds, inv.rate(n, 1, 1+others)
 }
 
 // Same reports whether it is certain, without looking at any node, that every
@@ -235,4 +238,3 @@ func (inv *Inventory) Same(needs []Need) bool {
 	}
 	return true
 }
-

@@ -195,7 +195,7 @@ func (inv *Inventory) Expect(pod string) Estimate {
 			joins = append(joins, other)
 		}
 	}
-	wait, rate := inv.wait(n, p.gang, before, joins)
+	wait, rate := inv.wait(n, p.gang, before, joins, 0)
 	return Estimate{Bytes: p.bytes, Wait: wait, Seconds: wait + p.left(rate)}
 }
 

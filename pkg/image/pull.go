@@ -79,21 +79,20 @@ func (inv *Inventory) rate(n *node, here, everywhere int) float64 {
 }
 
 // The price of bytes rises from nothing, where the registry is asked for half of
-// what it serves, to a tenth of the bytes' own time where it is asked for all: in
-// simulations a price at any time starved images of replicas, and none had
-// registries collapse.
+// what it serves, to a tenth where it is asked for all: in simulations a price at
+// any time starved images of replicas, and none had registries collapse.
 const (
 	freeLoad = 0.5
 	topPrice = 0.1
 )
 
-// Price is how many seconds more each second of pulling counts for when nodes are
-// compared, because others need the registry too. 0 <= Price <= 0.1.
-func (inv *Inventory) Price(bytesPerSecond float64) float64 {
+// price is what the bytes of all of a pod's images are worth now, if more pulls
+// begin than there are.
+func (inv *Inventory) price(bytesPerSecond float64, more int) float64 {
 	if inv.registry.capacity == 0 {
 		return 0
 	}
-	load := float64(inv.registry.active) * bytesPerSecond / inv.registry.capacity
+	load := float64(inv.registry.active+more) * bytesPerSecond / inv.registry.capacity
 	return topPrice * min(1, max(0, (load-freeLoad)/(1-freeLoad)))
 }
 

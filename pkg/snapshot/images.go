@@ -76,9 +76,10 @@ func (i *Images) RemoveManifest(digest string) {
 	i.inventory.RemoveManifest(digest)
 }
 
-// Estimates returns what the pod's images cost on each node, or nil if that makes
-// no difference, or its profile does not mind.
-func (i *Images) Estimates(pod *v1.Pod, nodes []fwk.NodeInfo) []image.Estimate {
+// Estimates returns what the pod's images cost on each node while so many other
+// pulls begin elsewhere, or nil if that makes no difference, or the pod's profile
+// does not mind.
+func (i *Images) Estimates(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []image.Estimate {
 	if len(nodes) == 0 {
 		return nil
 	}
@@ -89,7 +90,7 @@ func (i *Images) Estimates(pod *v1.Pod, nodes []fwk.NodeInfo) []image.Estimate {
 	if !i.profiles[pod.Spec.SchedulerName] || i.inventory.Same(needs) {
 		return nil // all that a pod costs whose images are everywhere, or unknown
 	}
-	all := i.inventory.Estimate(image.Ask{Needs: needs, Gang: gangOf(pod)})
+	all := i.inventory.Estimate(image.Ask{Needs: needs, Gang: gangOf(pod), Others: others})
 	if !all.Known {
 		return nil
 	}

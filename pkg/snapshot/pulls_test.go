@@ -49,7 +49,7 @@ func (s *shop) pod(uid, node string, phase v1.PodPhase) *v1.Pod {
 
 // cold is what the image costs on the cold node, in seconds.
 func (s *shop) cold() float64 {
-	if e := s.Estimates(s.pod("asks", "", v1.PodPending), s.nodes); e != nil {
+	if e := s.Estimates(s.pod("asks", "", v1.PodPending), 0, s.nodes); e != nil {
 		return e[1].Seconds
 	}
 	return 0
@@ -126,7 +126,7 @@ func TestAReservationIsExpectedUntilItIsUndone(t *testing.T) {
 	}
 	other := s.pod("o", "", v1.PodPending)
 	other.Spec.SchedulerName = "default-scheduler"
-	if s.Estimates(other, s.nodes) != nil {
+	if s.Estimates(other, 0, s.nodes) != nil {
 		t.Error("a profile without the plugin minds images")
 	}
 }

@@ -22,7 +22,7 @@ import (
 // is for the goroutine that runs the scheduling cycles.
 type Worlds struct {
 	fw      framework.Framework
-	images  func(*v1.Pod, []fwk.NodeInfo) []image.Estimate
+	images  func(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []image.Estimate
 	keptOn  func(*v1.Pod, fwk.NodeInfo) []fwk.PodInfo
 	table   *table
 	ignored map[string]bool // by resource, once known: the filters do not mind it
@@ -31,7 +31,7 @@ type Worlds struct {
 // NewWorlds returns the worlds of a profile. images returns what a pod's images
 // cost on each node, or nil. keptOn returns the pods that are not nominated for
 // which room is kept on a node from a pod. Either may be nil itself.
-func NewWorlds(fw framework.Framework, images func(*v1.Pod, []fwk.NodeInfo) []image.Estimate, keptOn func(*v1.Pod, fwk.NodeInfo) []fwk.PodInfo) *Worlds {
+func NewWorlds(fw framework.Framework, images func(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []image.Estimate, keptOn func(*v1.Pod, fwk.NodeInfo) []fwk.PodInfo) *Worlds {
 	return &Worlds{fw: fw, images: images, keptOn: keptOn, table: newTable(), ignored: map[string]bool{}}
 }
 
@@ -137,26 +137,27 @@ func (ws *Worlds) New(ctx context.Context, nodes []fwk.NodeInfo, pods []*v1.Pod,
 		classes[i].Ask = ws.table.ask(w.pods[classes[i].UIDs[0]])
 		classes[i].Closed = w.classes[i].closed.rows
 		if ws.images != nil {
-			classes[i].Seconds = secondsOf(ws.images(w.classes[i].pod, ws.table.nodes))
+			ws.readImages(&classes[i], w.classes[i].pod, len(pods)-1)
 		}
 	}
-	cluster := gang.Cluster{Nodes: ws.table.names, Resources: ws.table.resources, Free: ws.table.free, Total: ws.table.total}
+	cluster := gang.Cluster{Nodes: ws.table.names, Resources: ws.table.resources, Has: ws.table.has, Free: ws.table.free, Total: ws.table.total}
 	for _, level := range turn.Spec.Topology {
 		cluster.Labels = append(cluster.Labels, ws.table.valuesOf(level.Key))
 	}
 	return w, cluster, classes, w.err
 }
 
-// secondsOf returns the times of the estimates; nil for none.
-func secondsOf(estimates []image.Estimate) []float64 {
+// readImages states what the images of a class cost, if that makes a difference.
+func (ws *Worlds) readImages(c *gang.Class, pod *v1.Pod, others int) {
+	estimates := ws.images(pod, others, ws.table.nodes)
 	if estimates == nil {
-		return nil
+		return
 	}
-	seconds := make([]float64, len(estimates))
+	c.Images = fmt.Sprint(PodImages(pod))
+	c.Seconds, c.Price = make([]float64, len(estimates)), make([]float64, len(estimates))
 	for n, e := range estimates {
-		seconds[n] = e.Seconds
+		c.Seconds[n], c.Price[n] = e.Seconds, e.Price
 	}
-	return seconds
 }
 
 func (w *World) newClass(pod *v1.Pod, key string, coupled bool) class {

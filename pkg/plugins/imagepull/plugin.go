@@ -22,9 +22,9 @@ const stateKey fwk.StateKey = Name
 // Images knows which images are where, and what is being pulled. Safe for
 // concurrent use.
 type Images interface {
-	// Estimates returns what the pod's images cost on each node, or nil if that
-	// makes no difference.
-	Estimates(pod *v1.Pod, nodes []fwk.NodeInfo) []image.Estimate
+	// Estimates returns what the pod's images cost on each node while others are
+	// pulled elsewhere, or nil if that makes no difference.
+	Estimates(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []image.Estimate
 	// Reserve promises the pod's images to the node, Unreserve takes that back,
 	// and Bound says that the node pulls them now.
 	Reserve(pod *v1.Pod, node string)
@@ -85,13 +85,13 @@ const longest = 1e12
 // node that is far fuller than the others gets no bonus for what it holds: it
 // counts as the slowest.
 func (pl *ImagePull) PreScore(_ context.Context, state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo) *fwk.Status {
-	estimates := pl.images.Estimates(pod, nodes)
+	estimates := pl.images.Estimates(pod, 0, nodes)
 	if estimates == nil {
 		return fwk.NewStatus(fwk.Skip)
 	}
 	ms, slowest := make([]int64, len(nodes)), int64(0)
 	for i, e := range estimates {
-		ms[i] = int64(min((e.Seconds+e.Price)*1000, longest))
+		ms[i] = int64(min(e.Seconds*(1+e.Price)*1000, longest))
 		slowest = max(slowest, ms[i])
 	}
 	full := overfull(nodes)

@@ -24,9 +24,9 @@ var now = time.Unix(1e9, 0)
 // knows answers from an inventory.
 type knows struct{ *image.Inventory }
 
-func (k knows) Estimates(pod *v1.Pod, nodes []fwk.NodeInfo) []image.Estimate {
+func (k knows) Estimates(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []image.Estimate {
 	needs := snapshot.PodImages(pod)
-	all := k.Estimate(image.Ask{Needs: needs})
+	all := k.Estimate(image.Ask{Needs: needs, Others: others})
 	if !all.Known || k.Same(needs) {
 		return nil
 	}
