@@ -22,6 +22,7 @@ import (
 //	manifest DIGEST [platform=P] KEY...   one layer a line: MB DIGEST
 //	no-manifest DIGEST
 //	cost KEY... [gang=G]   what each node costs; KEY! is always asked for
+//	warm KEY...            the nodes that stand out
 //	same KEY... | bytes KEY
 //	reserve POD NODE KEY... [gang=G] | bind POD | undo POD
 //	ran NODE KEY... | ended NODE KEY...
@@ -76,6 +77,8 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 			}
 			return fmt.Sprintf("%g MB, %.1f s", float64(of.Bytes)/1e6, of.Seconds)
 		})
+	case "warm":
+		return strings.Join(inv.Estimate(Ask{Needs: needs(words)}).Warm(), " ")
 	case "same":
 		return strconv.FormatBool(inv.Same(needs(words)))
 	case "bytes":

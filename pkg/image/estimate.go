@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -237,4 +238,48 @@ func (inv *Inventory) Same(needs []Need) bool {
 		}
 	}
 	return true
+}
+
+// Warm returns the nodes that fetch little of the images beside the others, the
+// ones that are ready first leading: at most a tenth of the way from the least
+// that a node fetches to the most. It returns none if no node stands out, for all
+// are alike or more than a quarter do: any sample has some of those.
+func (e *Estimates) Warm() []string {
+	if !e.Known {
+		return nil
+	}
+	least := e.Largest
+	for slot, n := range e.inv.slots {
+		if n != nil {
+			least = min(least, max(0, e.cold[slot].bytes))
+		}
+	}
+	limit := least + (e.Largest-least)/10
+	type warm struct {
+		name string
+		cost float64
+	}
+	var found []warm
+	look := func(n *node) {
+		if of := e.Of(n.name); of.Bytes <= limit {
+			found = append(found, warm{n.name, of.Seconds * (1 + of.Price)})
+		}
+	}
+	for slot, n := range e.inv.slots {
+		if n != nil && limit < e.Largest && e.cold[slot].bytes <= limit && !e.inv.pulling.has(slot) {
+			look(n)
+		}
+	}
+	for slot := range e.inv.pulling.all() {
+		look(e.inv.slots[slot])
+	}
+	if len(found)*4 > len(e.inv.nodes) {
+		return nil
+	}
+	slices.SortFunc(found, func(a, b warm) int { return cmp.Or(cmp.Compare(a.cost, b.cost), cmp.Compare(a.name, b.name)) })
+	names := make([]string, len(found))
+	for i, w := range found {
+		names[i] = w.name
+	}
+	return names
 }

@@ -5,6 +5,7 @@ package plugins
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	v1 "k8s.io/api/core/v1"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/client-go/informers"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/backend/queue"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 
 	"github.com/muster-scheduler/muster/pkg/plugins/args"
@@ -83,10 +85,14 @@ func (set *Set) Registry() frameworkruntime.Registry {
 			return gangplan.New(a, h, s)
 		}),
 		imagepull.Name: factory(states, imagepull.DefaultArgs, func(a imagepull.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
+			fw, ok := h.(framework.Framework)
+			if !ok {
+				return nil, fmt.Errorf("the handle %T runs no filters", h)
+			}
 			if err := s.Images.Serve(h.ProfileName(), a.Pulls()); err != nil {
 				return nil, err
 			}
-			return imagepull.New(a, s.Images), nil
+			return imagepull.New(a, fw, s.Images), nil
 		}),
 		queueorder.Name: factory(states, queueorder.DefaultArgs, func(_ queueorder.Args, _ fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
 			return queueorder.New(s.Gangs), nil

@@ -170,3 +170,16 @@ func gangOf(pod *v1.Pod) string {
 	}
 	return fmt.Sprintf("%d/%s/%s", key.Source, key.Namespace, key.Name)
 }
+
+// Warm returns the nodes that stand out because they have the pod's images, or
+// most of them, the ones that are ready first leading; none if there are none.
+func (i *Images) Warm(pod *v1.Pod) []string {
+	i.advance()
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	needs := PodImages(pod)
+	if !i.profiles[pod.Spec.SchedulerName] || i.inventory.Same(needs) {
+		return nil
+	}
+	return i.inventory.Estimate(image.Ask{Needs: needs, Gang: gangOf(pod)}).Warm()
+}

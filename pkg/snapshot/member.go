@@ -54,6 +54,12 @@ func MemberOf(pod *v1.Pod) (key gang.Key, m gang.Member, ok bool) {
 	return key, m, true
 }
 
+// IsMember reports whether a pod names a gang.
+func IsMember(pod *v1.Pod) bool {
+	_, _, ok := keyOf(pod)
+	return ok
+}
+
 // keyOf returns the gang that a pod names. A pod that uses two ways is refused in
 // the gang of the first of them; spec.schedulingGroup comes first, for it cannot
 // be taken away.

@@ -85,6 +85,9 @@ type whatIf struct{}
 
 func (whatIf) Clone() fwk.StateData { return whatIf{} }
 
+// MarkTrial has a cycle state belong to a trial.
+func MarkTrial(state fwk.CycleState) { state.Write(whatIfKey, whatIf{}) }
+
 // InTrial reports whether a cycle state belongs to a trial.
 func InTrial(state fwk.CycleState) bool {
 	_, err := state.Read(whatIfKey)
@@ -162,7 +165,7 @@ func (ws *Worlds) readImages(c *gang.Class, pod *v1.Pod, others int) {
 
 func (w *World) newClass(pod *v1.Pod, key string, coupled bool) class {
 	c := class{coupled: coupled, pod: pod, state: framework.NewCycleState(), closed: w.table.closedTo(key)}
-	c.state.Write(whatIfKey, whatIf{})
+	MarkTrial(c.state)
 	c.spread = w.newSpread(pod)
 	result, status, _ := w.fw.RunPreFilterPlugins(w.ctx, c.state, pod)
 	switch {

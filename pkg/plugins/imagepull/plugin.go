@@ -8,6 +8,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
 
 	"github.com/muster-scheduler/muster/pkg/image"
 	"github.com/muster-scheduler/muster/pkg/snapshot"
@@ -25,6 +26,9 @@ type Images interface {
 	// Estimates returns what the pod's images cost on each node while others are
 	// pulled elsewhere, or nil if that makes no difference.
 	Estimates(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []image.Estimate
+	// Warm returns the nodes that stand out because they have the images, the
+	// ones that are ready first leading.
+	Warm(pod *v1.Pod) []string
 	// Reserve promises the pod's images to the node, Unreserve takes that back,
 	// and Bound says that the node pulls them now.
 	Reserve(pod *v1.Pod, node string)
@@ -35,11 +39,14 @@ type Images interface {
 // ImagePull scores nodes by the seconds until a pod's images are ready, and keeps
 // account of what they are about to pull.
 type ImagePull struct {
-	fullScore float64 // seconds
+	fw        framework.Framework // of its profile
+	fullScore float64             // seconds
 	images    Images
+	next      int // node of which the next sample starts; for the scheduling cycle alone
 }
 
 var (
+	_ fwk.PreFilterPlugin = &ImagePull{}
 	_ fwk.PreScorePlugin  = &ImagePull{}
 	_ fwk.ScorePlugin     = &ImagePull{}
 	_ fwk.ScoreExtensions = &ImagePull{}
@@ -48,9 +55,9 @@ var (
 	_ fwk.PostBindPlugin  = &ImagePull{}
 )
 
-// New returns the plugin. The arguments must be valid.
-func New(args Args, images Images) *ImagePull {
-	return &ImagePull{fullScore: args.FullScoreSeconds, images: images}
+// New returns the plugin of a profile's framework. The arguments must be valid.
+func New(args Args, fw framework.Framework, images Images) *ImagePull {
+	return &ImagePull{fw: fw, fullScore: args.FullScoreSeconds, images: images}
 }
 
 // Name of the plugin.

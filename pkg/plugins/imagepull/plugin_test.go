@@ -37,6 +37,10 @@ func (k knows) Estimates(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []image.
 	return estimates
 }
 
+func (k knows) Warm(pod *v1.Pod) []string {
+	return k.Estimate(image.Ask{Needs: snapshot.PodImages(pod)}).Warm()
+}
+
 func (k knows) Reserve(pod *v1.Pod, node string) {
 	k.Inventory.Reserve(string(pod.UID), "", node, snapshot.PodImages(pod), now)
 }
@@ -101,7 +105,7 @@ func TestScore(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			pl := New(DefaultArgs(), inventory())
+			pl := New(DefaultArgs(), nil, inventory())
 			if diff := cmp.Diff(tc.want, score(t, pl, tc.pod)); diff != "" {
 				t.Errorf("scores (-want +got):\n%s", diff)
 			}
@@ -148,7 +152,7 @@ func TestScoreStaysInRangeForAbsurdSizes(t *testing.T) {
 	inv.SetNode("both", image.Node{Images: []image.Report{{Names: []string{"reg.io/huge:v1"}, Bytes: math.MaxInt64}}, Puller: slow}, now)
 	inv.SetNode("nginx", image.Node{Puller: slow}, now)
 	inv.SetNode("none", image.Node{Puller: slow}, now)
-	got := score(t, New(DefaultArgs(), knows{inv}), st.MakePod().Containers([]v1.Container{{Image: "reg.io/huge:v1"}}).Obj())
+	got := score(t, New(DefaultArgs(), nil, knows{inv}), st.MakePod().Containers([]v1.Container{{Image: "reg.io/huge:v1"}}).Obj())
 	if diff := cmp.Diff(map[string]int64{"both": 100, "nginx": 0, "none": 0}, got); diff != "" {
 		t.Errorf("scores (-want +got):\n%s", diff)
 	}
@@ -156,7 +160,7 @@ func TestScoreStaysInRangeForAbsurdSizes(t *testing.T) {
 
 func TestAPullUnderWayIsAPullLess(t *testing.T) {
 	known := inventory()
-	pl := New(DefaultArgs(), known)
+	pl := New(DefaultArgs(), nil, known)
 	trainer := st.MakePod().UID("first").Containers([]v1.Container{{Image: "reg.io/train:v1"}}).Obj()
 	if status := pl.Reserve(t.Context(), nil, trainer, "none"); !status.IsSuccess() {
 		t.Fatal(status.AsError())
@@ -200,7 +204,7 @@ func TestANodeThatIsFarFullerGetsNoBonus(t *testing.T) {
 func TestScoreWithoutPreScoreIsAnError(t *testing.T) {
 	node := framework.NewNodeInfo()
 	node.SetNode(st.MakeNode().Name("both").Obj())
-	pl := New(DefaultArgs(), inventory())
+	pl := New(DefaultArgs(), nil, inventory())
 	if _, status := pl.Score(t.Context(), framework.NewCycleState(), st.MakePod().Obj(), node); status.Code() != fwk.Error {
 		t.Errorf("Score() = %v, want an error", status)
 	}
@@ -212,7 +216,7 @@ func TestSignPod(t *testing.T) {
 		for _, image := range images {
 			containers = append(containers, v1.Container{Image: image})
 		}
-		fragments, status := New(DefaultArgs(), inventory()).SignPod(t.Context(), st.MakePod().Containers(containers).Obj())
+		fragments, status := New(DefaultArgs(), nil, inventory()).SignPod(t.Context(), st.MakePod().Containers(containers).Obj())
 		if !status.IsSuccess() || len(fragments) != 1 || fragments[0].Key != fwk.ImageNamesSignerName {
 			t.Fatalf("SignPod() = %v, %v", fragments, status)
 		}
