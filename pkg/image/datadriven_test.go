@@ -15,7 +15,7 @@ import (
 // TestStories runs testdata/*.txt. Sizes are in MB. The language:
 //
 //	puller [key=value...]  how nodes pull that are set from now on: rate link parallel eager peers in MB/s,
-//	                       layer= and image= seconds, rack=; default rate=40 parallel=1, nothing beside bytes
+//	                       layer= and image= seconds, rack= pool=; default rate=40 parallel=1, nothing beside bytes
 //	registry MB/s | rack NAME MB/s
 //	node n1 [platform=P] [pressed]   replace what n1 says; one image a line: [xREPEAT] MB NAME...
 //	remove n1
@@ -24,7 +24,7 @@ import (
 //	cost KEY... [gang=G]   what each node costs; KEY! is always asked for
 //	warm KEY...            the nodes that stand out
 //	same KEY... | bytes KEY
-//	reserve POD NODE KEY... [gang=G] | bind POD | undo POD
+//	reserve POD NODE KEY... [gang=G] | bind POD | undo POD | started POD
 //	ran NODE KEY... | ended NODE KEY...
 //	at SECONDS             what is still under way then
 func TestStories(t *testing.T) {
@@ -79,6 +79,13 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		})
 	case "warm":
 		return strings.Join(inv.Estimate(Ask{Needs: needs(words)}).Warm(), " ")
+	case "started":
+		inv.Started(words[0], s.now)
+		told := "nothing learnt"
+		for _, l := range inv.Learnt() {
+			told = fmt.Sprintf("%s pulls %.1f MB/s, by %d pulls", l.Pool, l.BytesPerSecond/1e6, l.Pulls)
+		}
+		return told
 	case "same":
 		return strconv.FormatBool(inv.Same(needs(words)))
 	case "bytes":
@@ -118,6 +125,8 @@ func (s *story) setPuller(t *testing.T, options map[string]string) {
 			s.puller.Parallel = int(number(t, value))
 		case "rack":
 			s.puller.Rack = value
+		case "pool":
+			s.puller.Pool = value
 		case "rate", "link", "peers":
 			*fields[key] = number(t, value) * 1e6
 		default:

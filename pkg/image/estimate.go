@@ -167,7 +167,7 @@ func (e *Estimates) Of(name string) Estimate {
 	joins := e.joins(n, &c)
 	wait, rate := e.inv.wait(n, e.ask.Gang, n.queue, joins, e.ask.Others)
 	own := float64(c.bytes)*n.puller.Eager/rate + float64(c.layers)*n.puller.SecondsPerLayer + float64(c.asked)*n.puller.SecondsPerImage
-	price := e.inv.price(n.puller.BytesPerSecond, e.ask.Others) * float64(c.bytes) / float64(max(1, e.Largest))
+	price := e.inv.price(n.speed(e.inv), e.ask.Others) * float64(c.bytes) / float64(max(1, e.Largest))
 	return Estimate{Bytes: c.bytes, Wait: wait, Seconds: wait + own, Price: price}
 }
 

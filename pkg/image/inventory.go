@@ -61,7 +61,8 @@ type Inventory struct {
 	aging    set                 // the slots of the nodes with images that they do not list
 	registry pipe
 	racks    map[string]*pipe
-	now      time.Time // of the last advance
+	learnt   map[string]*learnt // by pool
+	now      time.Time          // of the last advance
 }
 
 // node is what is known of one node.
@@ -99,7 +100,7 @@ func NewInventory() *Inventory {
 	return &Inventory{
 		nodes: map[string]*node{}, images: map[string]*entry{},
 		manifests: map[string]*manifest{}, layers: map[string]*layer{},
-		promises: map[string]*promise{}, racks: map[string]*pipe{},
+		promises: map[string]*promise{}, racks: map[string]*pipe{}, learnt: map[string]*learnt{},
 	}
 }
 

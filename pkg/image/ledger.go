@@ -18,7 +18,9 @@ type promise struct {
 	node      *node
 	needs     []Need
 	firm      bool
-	deadline  time.Time // of a firm one
+	bound     time.Time // of a firm one, as is deadline
+	deadline  time.Time
+	telling   bool // its time says how fast the node pulls
 
 	// settle works these out from what is on the node and before it in the queue.
 	brings []*layer // what it is the first to bring
@@ -72,6 +74,7 @@ func (inv *Inventory) Bind(pod string, now time.Time) {
 	for _, other := range n.queue[:at+1] {
 		seconds += other.left(rate)
 	}
+	p.bound, p.telling = now, inv.tells(p)
 	p.deadline = now.Add(time.Duration((3*seconds + 60) * float64(time.Second)))
 }
 

@@ -6,6 +6,9 @@ import "math"
 type Puller struct {
 	// BytesPerSecond that one pull downloads and unpacks at most. 0 < BytesPerSecond.
 	BytesPerSecond float64
+	// Pool of nodes that pull alike: how fast is learnt from their pulls, in the
+	// place of BytesPerSecond. Empty to believe what is stated.
+	Pool string
 	// Link is how many bytes a second the node takes in, over all its pulls; 0
 	// for no limit.
 	Link float64
@@ -71,7 +74,7 @@ func (inv *Inventory) rack(name string) *pipe {
 // rate is the bytes a second of one pull on the node if so many more pulls than
 // now took bytes there, and in the whole cluster.
 func (inv *Inventory) rate(n *node, here, everywhere int) float64 {
-	r := min(n.puller.BytesPerSecond, max(inv.registry.share(everywhere), n.puller.Peers), n.rack.share(here))
+	r := min(n.speed(inv), max(inv.registry.share(everywhere), n.puller.Peers), n.rack.share(here))
 	if n.puller.Link > 0 {
 		r = min(r, n.puller.Link/float64(max(1, n.active+here)))
 	}

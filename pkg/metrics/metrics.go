@@ -57,6 +57,11 @@ var (
 		Help:    "Time from the change of the cluster that let a waiting gang fit to the binding of the last member that it needs.",
 		Buckets: metrics.ExponentialBuckets(0.01, 2, 14),
 	})
+	// PullRate is how fast nodes pull.
+	PullRate = metrics.NewGaugeVec(&metrics.GaugeOpts{
+		Subsystem: subsystem, Name: "image_pull_bytes_per_second", StabilityLevel: metrics.ALPHA,
+		Help: "How fast the nodes of a pool were seen to pull an image, download and unpacking together.",
+	}, []string{"pool"})
 	// Partial is how long gangs are bound in part.
 	Partial = metrics.NewHistogram(&metrics.HistogramOpts{
 		Subsystem: subsystem, Name: "gang_partial_seconds", StabilityLevel: metrics.ALPHA,
@@ -82,7 +87,7 @@ var (
 )
 
 func all() []metrics.Registerable {
-	return []metrics.Registerable{Gangs, Attempts, UselessAttempts, PlanDuration, WakeUp, RoomToStart, Partial, Members, Repairs, Rollbacks}
+	return []metrics.Registerable{Gangs, Attempts, UselessAttempts, PlanDuration, WakeUp, RoomToStart, Partial, Members, Repairs, Rollbacks, PullRate}
 }
 
 var once sync.Once

@@ -21,6 +21,7 @@ func TestTheListIsKnown(t *testing.T) {
 	Attempts.WithLabelValues("room", Planned).Inc()
 	UselessAttempts.WithLabelValues("room").Inc()
 	PlanDuration.WithLabelValues(Size(3)).Observe(1)
+	PullRate.WithLabelValues("large").Set(1)
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)

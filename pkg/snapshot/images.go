@@ -39,6 +39,9 @@ type Pulls struct {
 	Registry, Rack float64
 	// RackLabel of nodes; empty if racks do not matter.
 	RackLabel string
+	// PoolLabel of nodes that pull alike, as fast as is learnt from their pulls;
+	// empty to learn nothing.
+	PoolLabel string
 }
 
 // Serve has a profile mind images. The cluster pulls in one way: profiles that

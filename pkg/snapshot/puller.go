@@ -59,6 +59,9 @@ func bandwidth(into *float64, value string, least float64) error {
 // of returns how a node pulls. A label whose value is none counts as absent.
 func (p Pulls) of(node *v1.Node) image.Puller {
 	puller := p.Node
+	if _, stated := node.Labels[BandwidthLabel]; p.PoolLabel != "" && !stated {
+		puller.Pool = node.Labels[p.PoolLabel]
+	}
 	for label, use := range pullLabels {
 		if value, ok := node.Labels[label]; ok {
 			if err := use(&puller, value); err != nil {

@@ -8,6 +8,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/muster-scheduler/muster/pkg/image"
+	"github.com/muster-scheduler/muster/pkg/metrics"
 )
 
 // abandoned is how long after a pod got its node nobody believes any more that
@@ -51,12 +52,6 @@ func (i *Images) podChanged(before, after *v1.Pod) {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if began {
-		i.inventory.Ran(is.node, is.keys, now)
-	}
-	if ended {
-		i.inventory.Ended(was.node, was.keys, now)
-	}
 	switch {
 	case after == nil:
 		i.inventory.Undo(string(before.UID))
@@ -66,10 +61,26 @@ func (i *Images) podChanged(before, after *v1.Pod) {
 			i.inventory.Reserve(uid, gangOf(after), after.Spec.NodeName, PodImages(after), now)
 		}
 		i.inventory.Bind(uid, now)
+	case began: // learn before its images count as there
+		i.inventory.Started(string(after.UID), now)
 	case after.Spec.NodeName != "":
 		i.inventory.Undo(string(after.UID))
 	}
+	if began {
+		i.inventory.Ran(is.node, is.keys, now)
+	}
+	if ended {
+		i.inventory.Ended(was.node, was.keys, now)
+	}
+	if began && i.learns() {
+		for _, l := range i.inventory.Learnt() {
+			metrics.PullRate.WithLabelValues(l.Pool).Set(l.BytesPerSecond)
+		}
+	}
 }
+
+// learns reports whether anything is learnt from pulls.
+func (i *Images) learns() bool { return i.pulls.PoolLabel != "" }
 
 // running is the images that a pod keeps on its node.
 type running struct {

@@ -1,6 +1,7 @@
 package imagepull
 
 import (
+	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -26,6 +27,9 @@ type Args struct {
 	// do not matter.
 	RackLabel     string `json:"rackLabel"`
 	RackBandwidth string `json:"rackBandwidth"`
+	// PoolLabel is the label of nodes that pull alike: once five pulls of theirs have told
+	// how fast, that counts instead of NodeBandwidth. Empty to learn nothing.
+	PoolLabel string `json:"poolLabel"`
 	// ParallelPulls is how many images a node pulls at once: 1 for a kubelet with
 	// serializeImagePulls, 0 for any number. 0 to 1000.
 	ParallelPulls int `json:"parallelPulls"`
@@ -45,6 +49,7 @@ type Args struct {
 func DefaultArgs() Args {
 	return Args{
 		NodeBandwidth: "40M", NodeLinkBandwidth: "0", RegistryBandwidth: "0", PeerBandwidth: "0", RackBandwidth: "0",
+		PoolLabel:     v1.LabelInstanceTypeStable,
 		ParallelPulls: 1, PerImageSeconds: 0.2, PerLayerSeconds: 0.2, FullScoreSeconds: 200,
 	}
 }
@@ -68,8 +73,10 @@ func (a Args) Validate() field.ErrorList {
 	bandwidth("registryBandwidth", a.RegistryBandwidth, 0, "0, which is no limit")
 	bandwidth("peerBandwidth", a.PeerBandwidth, 0, "0, which is no peers")
 	bandwidth("rackBandwidth", a.RackBandwidth, 0, "0, which is no limit")
-	if a.RackLabel != "" {
-		errs = append(errs, metav1validation.ValidateLabelName(a.RackLabel, field.NewPath("rackLabel"))...)
+	for name, label := range map[string]string{"rackLabel": a.RackLabel, "poolLabel": a.PoolLabel} {
+		if label != "" {
+			errs = append(errs, metav1validation.ValidateLabelName(label, field.NewPath(name))...)
+		}
 	}
 	if a.ParallelPulls < 0 || a.ParallelPulls > 1000 {
 		errs = append(errs, field.Invalid(field.NewPath("parallelPulls"), a.ParallelPulls, "must be between 0, which is any number, and 1000"))
@@ -96,6 +103,6 @@ func (a Args) Pulls() snapshot.Pulls {
 			BytesPerSecond: bandwidth(a.NodeBandwidth), Link: bandwidth(a.NodeLinkBandwidth), Peers: bandwidth(a.PeerBandwidth),
 			Parallel: a.ParallelPulls, SecondsPerLayer: a.PerLayerSeconds, SecondsPerImage: a.PerImageSeconds, Eager: 1,
 		},
-		Registry: bandwidth(a.RegistryBandwidth), Rack: bandwidth(a.RackBandwidth), RackLabel: a.RackLabel,
+		Registry: bandwidth(a.RegistryBandwidth), Rack: bandwidth(a.RackBandwidth), RackLabel: a.RackLabel, PoolLabel: a.PoolLabel,
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 func TestArgs(t *testing.T) {
 	with := func(change func(*snapshot.Pulls)) snapshot.Pulls {
-		p := snapshot.Pulls{Node: image.Puller{BytesPerSecond: 40e6, Parallel: 1, SecondsPerLayer: 0.2, SecondsPerImage: 0.2, Eager: 1}}
+		p := snapshot.Pulls{Node: image.Puller{BytesPerSecond: 40e6, Parallel: 1, SecondsPerLayer: 0.2, SecondsPerImage: 0.2, Eager: 1}, PoolLabel: "node.kubernetes.io/instance-type"}
 		change(&p)
 		return p
 	}
