@@ -25,6 +25,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/muster-scheduler/muster/pkg/plugins"
+	"github.com/muster-scheduler/muster/pkg/version"
 )
 
 // NewCommand returns the command of the process. It runs until the context it
@@ -50,8 +51,7 @@ apply. Without --config it has a configuration of its own, which
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if show, err := cmd.Flags().GetBool("version"); err != nil || show {
-				muster, kubernetes := versions()
-				fmt.Fprintf(cmd.OutOrStdout(), "Muster %s (Kubernetes %s)\n", muster, kubernetes)
+				fmt.Fprintf(cmd.OutOrStdout(), "Muster %s (Kubernetes %s)\n", version.Muster, version.Kubernetes())
 				return err
 			}
 			return run(cmd.Context(), cmd.Flags(), opts)
@@ -127,8 +127,7 @@ func run(ctx context.Context, flags *pflag.FlagSet, opts *options.Options) error
 	if !usesAny(cfg, set.Registry()) {
 		logger.Info("No profile enables a plugin of Muster: this is a plain kube-scheduler", "config", opts.ConfigFile)
 	}
-	muster, kubernetes := versions()
-	logger.Info("Starting Muster", "version", muster, "kubernetes", kubernetes)
+	logger.Info("Starting Muster", "version", version.Muster, "kubernetes", version.Kubernetes())
 
 	// Without a leader to be, the framework's goroutines end with this.
 	ctx, cancel := context.WithCancel(ctx)

@@ -11,6 +11,8 @@ import (
 	featuregatetesting "k8s.io/component-base/featuregate/testing"
 	logsapi "k8s.io/component-base/logs/api/v1"
 	"k8s.io/kubernetes/pkg/features"
+
+	"github.com/muster-scheduler/muster/pkg/version"
 )
 
 func TestMain(m *testing.M) {
@@ -38,7 +40,7 @@ func TestCommand(t *testing.T) {
 
 	t.Run("the version names both", func(t *testing.T) {
 		out, err := execute(t, "--version")
-		if err != nil || !strings.HasPrefix(out, "Muster "+Version+" (Kubernetes v1.37") {
+		if err != nil || !strings.HasPrefix(out, "Muster "+version.Muster+" (Kubernetes v1.37") {
 			t.Errorf("--version = %q, %v", out, err)
 		}
 	})

@@ -14,6 +14,8 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler"
 	"k8s.io/kubernetes/pkg/scheduler/apis/config"
 	"k8s.io/kubernetes/pkg/scheduler/framework/runtime"
+
+	"github.com/muster-scheduler/muster/pkg/version"
 )
 
 // setup builds the scheduler from options that are configured. It is
@@ -28,7 +30,7 @@ func setup(ctx context.Context, opts *options.Options, registry runtime.Registry
 	if err != nil {
 		return nil, nil, err
 	}
-	c.KubeConfig.UserAgent = userAgent()
+	c.KubeConfig.UserAgent = version.UserAgent("muster-scheduler")
 	if c.Client, err = clientset.NewForConfig(c.KubeConfig); err != nil {
 		return nil, nil, fmt.Errorf("building the client: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 	st "k8s.io/kubernetes/pkg/scheduler/testing"
 
 	"github.com/muster-scheduler/muster/pkg/plugins"
+	"github.com/muster-scheduler/muster/pkg/version"
 )
 
 // TestSetupKeepsUpWithUpstream finds in both sources the options that are
@@ -76,7 +77,7 @@ func TestProfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "muster-scheduler/" + Version; !strings.HasPrefix(cc.KubeConfig.UserAgent, want) {
+	if want := "muster-scheduler/" + version.Muster; !strings.HasPrefix(cc.KubeConfig.UserAgent, want) {
 		t.Errorf("user agent = %q, want %s…", cc.KubeConfig.UserAgent, want)
 	}
 	framework := sched.Profiles["muster"]
