@@ -46,17 +46,28 @@ func TestPackageComments(t *testing.T) {
 	}
 }
 
-// TestSchedulerLinks checks what ends up in the shipped binary, however indirectly.
-func TestSchedulerLinks(t *testing.T) {
-	unwanted := map[string]string{
-		"testing":                       "it registers flags, and says that test code is shipped",
-		module + "pkg/sandbox/...":      "it is for trying out",
-		"go.etcd.io/etcd/server/v3/...": "the scheduler talks to an API server",
+// TestLinks checks what ends up in the shipped binaries, however indirectly.
+func TestLinks(t *testing.T) {
+	unwanted := map[string]map[string]string{
+		"cmd/muster-scheduler": {
+			"testing":                       "it registers flags, and says that test code is shipped",
+			module + "pkg/sandbox/...":      "it is for trying out",
+			module + "pkg/registry":         "the scheduler connects to nothing but the API server",
+			"go.etcd.io/etcd/server/v3/...": "the scheduler talks to an API server",
+		},
+		"cmd/muster-images": {
+			"testing":                  "it registers flags, and says that test code is shipped",
+			module + "pkg/sandbox/...": "it is for trying out",
+			module + "pkg/snapshot":    "it schedules nothing",
+			"k8s.io/kubernetes/...":    "it schedules nothing",
+		},
 	}
-	for _, p := range list(t, "-deps", module+"cmd/muster-scheduler") {
-		for pattern, why := range unwanted {
-			if matches(pattern, p.ImportPath) {
-				t.Errorf("cmd/muster-scheduler links %s: %s", p.ImportPath, why)
+	for command, patterns := range unwanted {
+		for _, p := range list(t, "-deps", module+command) {
+			for pattern, why := range patterns {
+				if matches(pattern, p.ImportPath) {
+					t.Errorf("%s links %s: %s", command, p.ImportPath, why)
+				}
 			}
 		}
 	}

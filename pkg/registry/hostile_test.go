@@ -45,7 +45,7 @@ func TestHostileAnswersAreRefused(t *testing.T) {
 	}{
 		"a body without end":                  {body: strings.Repeat(" ", maxBody+1), says: "larger than"},
 		"10,000 layers":                       {body: manifestWith(strings.Repeat(layerOf("1")+",", 9_999) + layerOf("1")), says: "more than 500"},
-		"one layer too many":                  {body: manifestWith(strings.Repeat("{},", maxLayers) + "{}"), says: "more than 500"},
+		"one layer too many":                  {body: manifestWith(strings.Repeat("{},", MaxLayers) + "{}"), says: "more than 500"},
 		"a million empty entries":             {contentType: ociIndex, body: `{"manifests":[` + strings.Repeat("{},", 1_000_000) + `{}]}`, says: "more than 1000"},
 		"deep nesting":                        {body: `{"x":` + strings.Repeat("[", 1_000_000), says: "depth"},
 		"a negative size":                     {body: manifestWith(layerOf("-1")), says: "size of -1"},
@@ -289,7 +289,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(layers) > maxLayers {
+		if len(layers) > MaxLayers {
 			t.Errorf("%d layers", len(layers))
 		}
 		seen, total := map[string]bool{}, int64(0)

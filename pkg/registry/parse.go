@@ -10,13 +10,14 @@ import (
 	"strings"
 )
 
-// What an image may have. A kernel's overlay file system stacks at most 500
-// layers, so no container could run more; 500 of them with digest and size are 53
+// MaxLayers is how many layers an image may have. A kernel's overlay file system
+// stacks no more, so no container could run them; with digest and size they are 53
 // kB in etcd, of the 1.5 MB that an object may have.
+const MaxLayers = 500
+
 const (
-	maxLayers  = 500
 	maxEntries = 1000    // of an index
-	maxLayer   = 1 << 40 // bytes; 500 of them are still far from an int64's end
+	maxLayer   = 1 << 40 // bytes; MaxLayers of them are still far from an int64's end
 )
 
 // The media types of what is read.
@@ -89,7 +90,7 @@ type (
 	atMostEntries struct{}
 )
 
-func (atMostLayers) max() int  { return maxLayers }
+func (atMostLayers) max() int  { return MaxLayers }
 func (atMostEntries) max() int { return maxEntries }
 
 func (l *limited[L]) UnmarshalJSON(data []byte) error {
