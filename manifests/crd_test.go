@@ -82,7 +82,11 @@ func TestPodGroupColumns(t *testing.T) {
 
 // TestPodGroupDefinition asks the API server's own validation, which also compiles the CEL rules.
 func TestPodGroupDefinition(t *testing.T) {
-	crd := only[*apiextensionsv1.CustomResourceDefinition](t, render(t, filesys.MakeFsOnDisk(), "install"))
+	validate(t, only[*apiextensionsv1.CustomResourceDefinition](t, render(t, filesys.MakeFsOnDisk(), "install")))
+}
+
+func validate(t *testing.T, crd *apiextensionsv1.CustomResourceDefinition) {
+	t.Helper()
 	apiextensionsv1.SetDefaults_CustomResourceDefinition(crd)
 	apiextensionsv1.SetDefaults_CustomResourceDefinitionSpec(&crd.Spec)
 	crd.Status.StoredVersions = []string{"v1alpha1"}
@@ -112,6 +116,10 @@ func goFields(model any) map[string]string {
 			fields[name] = "integer int64"
 		case reflect.String:
 			fields[name] = "string"
+		case reflect.Bool:
+			fields[name] = "boolean"
+		case reflect.Slice:
+			fields[name] = "array"
 		case reflect.Map:
 			fields[name] = "object"
 		default: // the only struct among them is metav1.Time
