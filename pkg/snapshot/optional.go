@@ -71,7 +71,7 @@ func sayForbidden(resource schema.GroupVersionResource) cache.WatchErrorHandlerW
 			return
 		}
 		once.Do(func() {
-			klog.FromContext(ctx).Error(err, "Not allowed to watch a resource: grant get, list and watch, as manifests/install/rbac.yaml does", "resource", resource)
+			klog.FromContext(ctx).Error(err, "Not allowed to watch a resource: grant get, list and watch, as the rbac.yaml in manifests that names it does", "resource", resource)
 		})
 	}
 }

@@ -18,6 +18,7 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/utils/clock"
 
+	"github.com/muster-scheduler/muster/pkg/apis/muster/v1alpha1"
 	"github.com/muster-scheduler/muster/pkg/gang"
 )
 
@@ -26,16 +27,17 @@ import (
 const sourcesPatience = 30 * time.Second
 
 // watchSources watches what says something of gangs besides the pods that are to
-// run: what every cluster serves at once, the rest as soon as it is served. It
-// sets how to report: not before all that there is was read once, or a new leader
-// would take back what it has not seen yet, such as the members that have ended.
+// run, and of images: what every cluster serves at once, the rest as soon as it is
+// served. It sets how to report: not before all that says something of gangs was
+// read once, or a new leader would take back what it has not seen yet, such as the
+// members that have ended.
 func (s *Shared) watchSources(ctx context.Context, h fwk.Handle) error {
 	config := rest.CopyConfig(h.KubeConfig())
 	config.ContentType, config.AcceptContentTypes = "application/json", "application/json" // custom resources have no other
 	config.QPS = -1                                                                        // the reporter has a limit of its own
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
-		return fmt.Errorf("building the client for PodGroups: %w", err)
+		return fmt.Errorf("building the client for custom resources: %w", err)
 	}
 	reporter := newReporter(client, s.Gangs.status, clock.RealClock{})
 	s.Gangs.touched = reporter.touch
@@ -65,6 +67,9 @@ func (s *Shared) watchSources(ctx context.Context, h fwk.Handle) error {
 	jobs := batchv1.SchemeGroupVersion.WithResource("jobs")
 	go whenServed(ctx, served, jobs, "every gang has to state its minimum", unread.Done, func() (cache.InformerSynced, error) {
 		return s.watchJobs(ctx, h.ClientSet())
+	})
+	go whenServed(ctx, served, v1alpha1.ImageManifests, "images count as a whole, whatever layers a node has", func() {}, func() (cache.InformerSynced, error) {
+		return watchManifests(ctx, client, s.Images)
 	})
 	s.report = func() { go reportAfter(ctx, &unread, reporter) }
 	return nil
