@@ -15,7 +15,9 @@ KEEP ?=
 PERF_LABEL ?= short
 # How often make perf-gangs measures everything.
 GANG_REPS ?= 3
-IMAGE ?= ghcr.io/muster-scheduler/muster-scheduler:latest
+# The command that make image and make image-test build the image of: muster-scheduler or muster-images.
+COMMAND ?= muster-scheduler
+IMAGE ?= ghcr.io/muster-scheduler/$(COMMAND):latest
 
 .DEFAULT_GOAL := help
 .PHONY: help
@@ -71,13 +73,13 @@ verify: ## Check that nothing is left for make update, lint, and the rules of pk
 	@hack/verify.sh
 
 .PHONY: image
-image: ## Build the container image, named IMAGE.
-	@hack/image.sh $(IMAGE)
+image: ## Build the container image of COMMAND, named IMAGE.
+	@hack/image.sh $(COMMAND) $(IMAGE)
 
 .PHONY: image-test
-image-test: ## Build the image around bin/muster-scheduler with buildah, offline, and check it.
-	@hack/build.sh muster-scheduler
-	@hack/image-test.sh
+image-test: ## Build the image around bin/COMMAND with buildah, offline, and check it.
+	@hack/build.sh $(COMMAND)
+	@hack/image-test.sh $(COMMAND)
 
 .PHONY: clean
 clean: ## Remove what make built; Go's own cache stays.

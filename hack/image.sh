@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Usage: hack/image.sh NAME[:TAG] [ARG=VALUE]...    builds the Dockerfile with whichever builder there is
+# Usage: hack/image.sh COMMAND NAME[:TAG] [ARG=VALUE]...    builds the image of cmd/COMMAND with whichever builder there is
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-name=${1:?usage: hack/image.sh NAME[:TAG] [ARG=VALUE]...}
-shift
-args=()
+usage="usage: hack/image.sh COMMAND NAME[:TAG] [ARG=VALUE]..."
+command=${1:?$usage} name=${2:?$usage}
+shift 2
+args=(--target "$command" --build-arg "COMMAND=$command")
 for arg; do args+=(--build-arg "$arg"); done
 
 for builder in ${BUILDER:-docker podman buildah}; do
