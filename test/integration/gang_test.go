@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -317,6 +318,11 @@ func TestMembersThatComeInOneOrderOnly(t *testing.T) {
 	}
 	if len(on) != 1 {
 		t.Errorf("the gang is on the nodes %v, want one", on)
+	}
+	for _, text := range c.events("a-worker", "FailedScheduling") {
+		if strings.Contains(text, "refused") {
+			t.Errorf("the plan of a member that comes later was not kept: %s", text)
+		}
 	}
 }
 

@@ -30,8 +30,9 @@ func (pl *GangPlan) PostFilter(ctx context.Context, state fwk.CycleState, pod *v
 	switch {
 	case s == nil && slot == "":
 		return nil, fwk.NewStatus(fwk.Unschedulable) // a plain pod: preemption is next
-	case slot == "" && s.node == "":
-		// No node refused it: its gang does not fit, or it is not its turn.
+	case s != nil && s.node == "":
+		// No node refused it: its gang does not fit, or it is not its turn, though it
+		// may have a slot by now.
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable)
 	}
 	// A plugin before ours can end a planned member's cycle: then there is a slot
