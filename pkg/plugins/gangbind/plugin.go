@@ -57,9 +57,14 @@ type GangBind struct {
 	args      Args
 	estimates Estimates
 	gangs     Gangs
+	claims    *turnstiles
 }
 
-var _ fwk.BindPlugin = &GangBind{}
+var (
+	_ fwk.PreBindPlugin = &GangBind{}
+	_ fwk.BindPlugin    = &GangBind{}
+	_ fwk.ReservePlugin = &GangBind{}
+)
 
 // New returns the plugin. It makes a client of its own from config, so that
 // bindings wait for nothing but one another.
@@ -83,6 +88,7 @@ func New(args Args, config *rest.Config, estimates Estimates, gangs Gangs) (*Gan
 		args:      args,
 		estimates: estimates,
 		gangs:     gangs,
+		claims:    newTurnstiles(),
 	}, nil
 }
 
@@ -90,7 +96,8 @@ func New(args Args, config *rest.Config, estimates Estimates, gangs Gangs) (*Gan
 func (pl *GangBind) Name() string { return Name }
 
 // Bind implements fwk.BindPlugin.
-func (pl *GangBind) Bind(ctx context.Context, _ fwk.CycleState, pod *v1.Pod, node string) *fwk.Status {
+func (pl *GangBind) Bind(ctx context.Context, state fwk.CycleState, pod *v1.Pod, node string) *fwk.Status {
+	leaveClaims(state)
 	return fwk.AsStatus(pl.inTurn(ctx, func() error { return pl.bind(ctx, pl.binding(pod, node)) }))
 }
 

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
 	st "k8s.io/kubernetes/pkg/scheduler/testing"
 
 	"github.com/muster-scheduler/muster/pkg/image"
@@ -141,7 +142,7 @@ func TestBind(t *testing.T) {
 			args := DefaultArgs()
 			args.Attempts = 3
 			var refused error
-			status := s.plugin(t, args, knows{refused: &refused}).Bind(t.Context(), nil, pod, "n")
+			status := s.plugin(t, args, knows{refused: &refused}).Bind(t.Context(), framework.NewCycleState(), pod, "n")
 			if (refused != nil) != tc.refused {
 				t.Errorf("told of the refusal %v, want one: %v", refused, tc.refused)
 			}
@@ -170,7 +171,7 @@ func TestBindingCarriesTheDecision(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
 			pod := st.MakePod().Namespace("ns").Name("p").UID("u").Obj()
-			if status := s.plugin(t, DefaultArgs(), tc.knows).Bind(t.Context(), nil, pod, "n"); !status.IsSuccess() {
+			if status := s.plugin(t, DefaultArgs(), tc.knows).Bind(t.Context(), framework.NewCycleState(), pod, "n"); !status.IsSuccess() {
 				t.Fatal(status.AsError())
 			}
 			b := s.bindings[0]
@@ -193,7 +194,7 @@ func TestBindingsInFlightAreBounded(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 12 {
 		wg.Go(func() {
-			if status := pl.Bind(t.Context(), nil, st.MakePod().Namespace("ns").Name(fmt.Sprint(i)).Obj(), "n"); !status.IsSuccess() {
+			if status := pl.Bind(t.Context(), framework.NewCycleState(), st.MakePod().Namespace("ns").Name(fmt.Sprint(i)).Obj(), "n"); !status.IsSuccess() {
 				t.Error(status.AsError())
 			}
 		})
@@ -233,7 +234,7 @@ func TestArgs(t *testing.T) {
 func TestNobodyIsBoundWhoseGangWasRolledBack(t *testing.T) {
 	s := newServer(t)
 	pod := st.MakePod().Namespace("ns").Name("p").UID("u").Obj()
-	if status := s.plugin(t, DefaultArgs(), knows{rolledBack: true}).Bind(t.Context(), nil, pod, "n"); status.IsSuccess() || len(s.bindings) > 0 {
+	if status := s.plugin(t, DefaultArgs(), knows{rolledBack: true}).Bind(t.Context(), framework.NewCycleState(), pod, "n"); status.IsSuccess() || len(s.bindings) > 0 {
 		t.Errorf("status %v after %d bindings, want a failure without any", status, len(s.bindings))
 	}
 }
