@@ -75,8 +75,9 @@ type Member struct {
 	RefusedAt int64
 	// Running members have started to run, as their node says.
 	Running bool
-	// Blocked members exist but may not be tried: they have scheduling gates.
-	Blocked bool
+	// Blocked says why a member that exists may not be tried yet, such as that it
+	// has scheduling gates; empty if it may.
+	Blocked string
 	// Phase is Pending, Bound or Done as the API has it; Reserved and Binding
 	// are the roster's own.
 	Phase Phase

@@ -33,13 +33,13 @@ func (r *Roster) mayEnter(g *gang, m *member) (bool, string) {
 	switch {
 	case m.fault != "":
 		return false, m.fault
-	case m.Blocked:
-		return false, "the pod has scheduling gates"
+	case m.Blocked != "":
+		return false, m.Blocked
 	case fault != "":
 		return false, fault
 	case !g.complete(s, existing):
 		return false, g.gathering(s)
-	case m.slot != "" && len(g.order) > 0 && g.order[0] != m.UID:
+	case m.slot != "" && !g.inTurn(m.UID):
 		return false, fmt.Sprintf("gang %s is being placed in order, and it is not this member's turn", g.key)
 	case m.slot != "":
 		return true, ""
@@ -126,7 +126,7 @@ func (r *Roster) Take(uid string) Turn {
 		return Turn{Kind: Alone}
 	}
 	g := r.gangs[m.key]
-	if enter, why := r.mayEnter(g, m); !enter && (m.slot == "" || len(g.order) > 0) {
+	if enter, why := r.mayEnter(g, m); !enter && (m.slot == "" || len(g.order)+len(g.ahead) > 0) {
 		g.gate(m, true) // out of the queue again, until it is sent for
 		return Turn{Kind: Wait, Why: why}
 	}
@@ -170,13 +170,22 @@ func (g *gang) try(m *member, s Spec) Turn {
 	return t
 }
 
+// Sequence says in what order the members of a plan take their slots.
+type Sequence struct {
+	// Order is the UIDs of members that take their slots one after the other;
+	// empty if they may come as they like.
+	Order []string
+	// Ahead is the UIDs of members that have to be bound before any others take
+	// their slots; empty if nobody has to.
+	Ahead []string
+}
+
 // Commit makes a plan the gang's own: slots is the node by UID, by the member
-// whose cycle made the plan. If order is not empty, the members take their slots
-// in it. It returns whom to let in, and the slots of those who still wait for
+// whose cycle made the plan. It returns whom to let in, and the slots of those who still wait for
 // one; goes says whether the member whose cycle it is takes its slot now. ok is
 // false if the gang changed while the plan was made and the plan no longer
 // completes it; the gang is tried again then.
-func (r *Roster) Commit(key Key, by string, slots Placement, order []string) (todo []Action, kept Placement, goes, ok bool) {
+func (r *Roster) Commit(key Key, by string, slots Placement, seq Sequence) (todo []Action, kept Placement, goes, ok bool) {
 	g := r.gangs[key]
 	if g == nil {
 		return nil, nil, false, false
@@ -199,8 +208,8 @@ func (r *Roster) Commit(key Key, by string, slots Placement, order []string) (to
 	}
 	r.serial++
 	g.planID, g.verdict = fmt.Sprintf("%s/%d", key.Name, r.serial), ""
-	g.order = slices.DeleteFunc(slices.Clone(order), func(uid string) bool { return kept[uid] == "" })
-	goes = kept[by] != "" && (len(g.order) == 0 || g.order[0] == by)
+	g.sequence(seq)
+	goes = kept[by] != "" && g.inTurn(by)
 	if m := g.members[by]; m != nil && !goes {
 		g.gate(m, true) // planned without itself, or after others, it waits like them
 	}
@@ -211,7 +220,7 @@ func (r *Roster) Commit(key Key, by string, slots Placement, order []string) (to
 		return todo, kept, goes, true
 	}
 	for _, uid := range slices.Sorted(maps.Keys(kept)) {
-		if uid != by {
+		if uid != by && g.inTurn(uid) {
 			todo = append(todo, g.summon(g.members[uid]))
 		}
 	}
@@ -276,7 +285,7 @@ func (r *Roster) Retry(uid string) (t Turn, todo []Action, ok bool) {
 	for _, o := range g.sorted() {
 		todo = append(todo, g.unslot(o)...)
 	}
-	g.planned, g.order = false, nil
+	g.planned, g.order, g.ahead = false, nil, nil
 	return g.try(m, s), todo, true
 }
 
@@ -325,6 +334,9 @@ func (r *Roster) Permit(uid string) (wait, ok bool, todo []Action) {
 	g := r.gangs[m.key]
 	s, fault := r.spec(g)
 	switch {
+	case g.ahead[uid] && fault == "" && !m.leaving:
+		g.move(m, Binding)
+		return false, true, r.settle(g)
 	case fault != "" || m.leaving || !g.complete(s, secured):
 		return true, g.planned && !m.leaving, nil
 	case g.prove:
@@ -362,7 +374,7 @@ func (r *Roster) Unreserve(uid string) []Action {
 		// and whose gang needs it no more comes back at the queue's own pace.
 		g.gate(m, true)
 	}
-	if broke && incomplete && (fault != "" || !g.complete(s, intended)) { // else those with slots will do
+	if broke && incomplete && (fault != "" || !g.complete(s, intended) || g.ahead[uid]) { // else those with slots will do
 		g.rep = uid
 		why := fmt.Sprintf("pod %s of gang %s lost its node", m.Name, g.key)
 		g.verdict = why
@@ -434,7 +446,7 @@ func (r *Roster) Notice(key Key) (uid, why string) {
 	}
 	s, why := r.spec(g)
 	if why == "" && !g.complete(s, existing) {
-		why = g.gathering(s)
+		why = g.gathering(s) + g.blocked()
 	}
 	first := g.firstWaiting()
 	if why == "" || first == nil || len(tell(first, why)) == 0 {

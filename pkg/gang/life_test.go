@@ -27,6 +27,7 @@ type world struct {
 	permit  map[string]bool
 
 	ordered                  bool            // members have to take their slots in order
+	ahead                    int             // of them have to be bound before the others
 	nodes                    int             // places in the cluster
 	rejects                  map[string]bool // pods that were told to give their places back
 	evicts                   map[string]bool // bound pods that are to be deleted
@@ -141,12 +142,13 @@ func (w *world) plan(turn Turn) bool {
 		w.do(w.r.Fail(turn.Gang, w.flight, "no room"))
 		return false
 	}
-	var order []string
+	placed, seq := slices.Sorted(maps.Keys(slots)), Sequence{}
+	seq.Ahead = slices.Clone(placed[:min(w.ahead, len(placed))])
 	if w.ordered {
-		order = slices.Sorted(maps.Keys(slots))
-		slices.Reverse(order)
+		slices.Reverse(placed)
+		seq.Order = placed
 	}
-	todo, _, goes, ok := w.r.Commit(turn.Gang, w.flight, slots, order)
+	todo, _, goes, ok := w.r.Commit(turn.Gang, w.flight, slots, seq)
 	w.do(todo)
 	return ok && goes
 }
@@ -204,7 +206,7 @@ func (w *world) create(t *rapid.T) {
 		Created:  rapid.Int64Range(0, 3).Draw(t, "created"),
 		Priority: rapid.SampledFrom([]int32{0, 0, 0, 1}).Draw(t, "priority"),
 		Fault:    rapid.SampledFrom([]string{"", "", "", "bad"}).Draw(t, "fault"),
-		Blocked:  rapid.IntRange(0, 3).Draw(t, "gates") == 0,
+		Blocked:  rapid.SampledFrom([]string{"", "", "", "gates"}).Draw(t, "gates"),
 		Role:     rapid.SampledFrom([]string{"", "", "launcher", "worker"}).Draw(t, "role"),
 	}
 	w.see(uid, Pending)
@@ -299,6 +301,7 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 			r: NewRoster(10), specs: map[Key]Spec{}, pods: map[string]Key{}, made: map[string]Member{}, rests: map[Key]int{}, deadlines: map[Key]int{}, proofs: map[Key]int{}, evicts: set(),
 			queue: set(), outside: set(), parked: set(), used: set(), permit: set(), rejects: set(),
 			ordered: rapid.IntRange(0, 2).Draw(t, "ordered") == 0,
+			ahead:   rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "ahead"),
 			nodes:   rapid.SampledFrom([]int{2, 4, 8, plenty, plenty, plenty}).Draw(t, "nodes"),
 		}
 		for i, source := range []Source{Label, PodGroup} {
@@ -324,8 +327,8 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 			},
 			"gates open": func(t *rapid.T) {
 				for _, uid := range slices.Sorted(maps.Keys(w.pods)) {
-					if m := w.made[uid]; m.Blocked {
-						m.Blocked = false
+					if m := w.made[uid]; m.Blocked != "" {
+						m.Blocked = ""
 						w.made[uid] = m
 						w.see(uid, Pending)
 						return

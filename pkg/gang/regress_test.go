@@ -23,7 +23,7 @@ func breakBinding(t *testing.T, r *Roster, key Key, first, second string) (round
 	t.Helper()
 	r.Admit(first)
 	r.Take(first)
-	if _, _, _, ok := r.Commit(key, first, Placement{first: "n", second: "n"}, nil); !ok {
+	if _, _, _, ok := r.Commit(key, first, Placement{first: "n", second: "n"}, Sequence{}); !ok {
 		t.Fatal("the gang was not planned")
 	}
 	for _, uid := range []string{first, second} {
@@ -92,7 +92,7 @@ func TestAMemberThatWasNeverReservedGivesItsSlotBack(t *testing.T) {
 	r := crew(key, 2, "a", "b")
 	r.Admit("a")
 	r.Take("a")
-	if _, _, _, ok := r.Commit(key, "a", Placement{"a": "n", "b": "n"}, nil); !ok {
+	if _, _, _, ok := r.Commit(key, "a", Placement{"a": "n", "b": "n"}, Sequence{}); !ok {
 		t.Fatal("the gang was not planned")
 	}
 	todo := r.Unreserve("b")
@@ -108,7 +108,7 @@ func TestABoundMemberThatIsEvictedLeaves(t *testing.T) {
 	r := crew(key, 2, "a", "b")
 	r.Admit("a")
 	r.Take("a")
-	r.Commit(key, "a", Placement{"a": "n", "b": "n"}, nil)
+	r.Commit(key, "a", Placement{"a": "n", "b": "n"}, Sequence{})
 	for _, uid := range []string{"a", "b"} {
 		r.Admit(uid)
 		r.Reserve(uid, "n")

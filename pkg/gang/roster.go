@@ -65,10 +65,10 @@ type member struct {
 }
 
 // counts reports whether m is one of those who make its gang complete.
-func (m *member) counts() bool { return m.fault == "" && !m.Blocked && !m.past }
+func (m *member) counts() bool { return m.fault == "" && m.Blocked == "" && !m.past }
 
 // waits reports whether m is to be given a node.
-func (m *member) waits() bool { return m.fault == "" && !m.Blocked && m.Phase == Pending }
+func (m *member) waits() bool { return m.fault == "" && m.Blocked == "" && m.Phase == Pending }
 
 // speaks reports whether m may speak for its gang.
 func (m *member) speaks() bool { return m.Fault == "" && !m.past }
@@ -99,6 +99,9 @@ type gang struct {
 	// order is the UIDs of members that have to take their slots one after the
 	// other, because the plan may hold in no other order; empty if any order does.
 	order []string
+	// ahead are the UIDs of members that are bound before the others take their
+	// slots; empty when they are.
+	ahead map[string]bool
 	born  int64 // rank in the queue, fixed when the first member enters; 0 before
 	// vetoes are nodes that refused a member after a plan chose them. They last
 	// until the next attempt, and keep a re-plan from choosing the same node for

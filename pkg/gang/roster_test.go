@@ -19,7 +19,7 @@ import (
 //	pod NAME gang=G [owner=O] [min=N] [max=N] [roles=(role:N,…)] [within=KEY] [role=R] [created=N] [at=N] [refused=N] [priority=N]
 //	    [bound|running|done|blocked] [on=NODE] [group]
 //	group G min=N [uid=U] [created=N] | nogroup G | job O parallelism=N succeeded=N | gone NAME | failed NAME gang=G
-//	admit NAME | take NAME | commit G by=NAME slots=(pod:node,…) [order=(pod,…)] | fail G by=NAME
+//	admit NAME | take NAME | commit G by=NAME slots=(pod:node,…) [order=(pod,…)] [ahead=(pod,…)] | fail G by=NAME
 //	retry NAME | reserve NAME [on=NODE] | permit NAME | unreserve NAME | wake G [round=N] | notice G | status G
 //	refuse NAME | expire G round=N | proved G round=N [refused=NAME] | held G
 func TestRosterStories(t *testing.T) {
@@ -70,7 +70,7 @@ func tellStory(t *testing.T, r *Roster, words []string) string {
 			case "done":
 				m.Phase = Done
 			case "blocked":
-				m.Blocked = true
+				m.Blocked = "the pod has scheduling gates"
 			}
 		}
 		return actions(r.Observe(key, m))
@@ -110,11 +110,7 @@ func tellStory(t *testing.T, r *Roster, words []string) string {
 			pod, node, _ := strings.Cut(s, ":")
 			slots[pod] = node
 		}
-		var order []string
-		if opts["order"] != "" {
-			order = strings.Split(strings.Trim(opts["order"], "()"), ",")
-		}
-		todo, _, _, ok := r.Commit(key, opts["by"], slots, order)
+		todo, _, _, ok := r.Commit(key, opts["by"], slots, Sequence{Order: list(opts["order"]), Ahead: list(opts["ahead"])})
 		return fmt.Sprintf("%v; %s", ok, actions(todo))
 	case "fail":
 		return actions(r.Fail(key, opts["by"], "it does not fit"))
@@ -153,6 +149,13 @@ func spec(number func(string) int, opts map[string]string) Spec {
 		s.Topology = []Level{{key, true}}
 	}
 	return s
+}
+
+func list(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(strings.Trim(text, "()"), ",")
 }
 
 func refused(name string) map[string]string {

@@ -14,6 +14,9 @@ func (r *Roster) settle(g *gang) []Action {
 	switch {
 	case !g.complete(s, existing):
 		todo = g.abandon(g.gathering(s))
+	case g.widowed():
+		g.ahead = nil
+		todo = append(g.abandon(fmt.Sprintf("a member of gang %s that was to be bound before the others lost its node", g.key)), g.elect()...)
 	case g.all.held > 0 && g.complete(s, secured):
 		if proof := g.proof(s); proof != nil {
 			todo = proof
@@ -36,7 +39,7 @@ func (r *Roster) settle(g *gang) []Action {
 func (g *gang) next(sure bool) []Action {
 	for len(g.order) > 0 {
 		if m := g.members[g.order[0]]; m != nil && m.slot != "" {
-			if m.gated || sure {
+			if g.inTurn(m.UID) && (m.gated || sure) {
 				return []Action{g.summon(m)}
 			}
 			return nil
@@ -82,6 +85,20 @@ func (g *gang) gathering(s Spec) string {
 		}
 	}
 	return fmt.Sprintf("gang %s: %d of %d members exist", g.key, g.all.exist, s.Min)
+}
+
+// blocked says of the first member that may not be tried yet why not.
+func (g *gang) blocked() string {
+	var first *member
+	for _, m := range g.members {
+		if m.Blocked != "" && (first == nil || before(m, first) < 0) {
+			first = m
+		}
+	}
+	if first == nil {
+		return ""
+	}
+	return "; pod " + first.Name + ": " + first.Blocked
 }
 
 // summon has m try to enter the queue. It is not sent for again until the gate
@@ -136,7 +153,7 @@ func (g *gang) abandon(why string) []Action {
 		}
 		todo = append(todo, g.unslot(m)...)
 	}
-	g.planned, g.order, g.proofRound, g.proven = false, nil, 0, false
+	g.planned, g.order, g.ahead, g.proofRound, g.proven = false, nil, nil, 0, false
 	return append(todo, Action{Kind: Freed})
 }
 

@@ -21,7 +21,7 @@ func (g *gang) landed(m *member, own Phase, isNew bool) []Action {
 	if isNew || own == Pending {
 		g.adopted = true
 	}
-	todo := g.unslot(m)
+	todo := append(g.unslot(m), g.follow(m)...)
 	switch {
 	case !m.leaving:
 	case m.Phase == Done || own == Reserved:

@@ -20,6 +20,9 @@ type Verdict struct {
 	// when those before it are there. Of coupled members that may hold in no other
 	// order; other members may come as they like.
 	Order []string
+	// Ahead is the UIDs of those of them who have to be bound before the others
+	// take their places, for what only the trial knows of; Plan sets none.
+	Ahead []string
 	// Roles are those of which the gang lacks members.
 	Roles []RoleFit
 	// Domain is where most of them fit, if the topology keeps the gang in one

@@ -35,7 +35,8 @@ const (
 // Reason is one obstacle. The zero value means that the member fits.
 type Reason struct {
 	Code Code
-	// Detail is the resource's name for Resource, the plugin's for Other, else empty.
+	// Detail is the resource's name for Resource, the device classes' for Claim if
+	// they are known, the plugin's for Other, else empty.
 	Detail string
 }
 
@@ -64,6 +65,9 @@ func (r Reason) String() string {
 	case Volume:
 		return "volume not usable"
 	case Claim:
+		if r.Detail != "" {
+			return "resource claim for " + r.Detail + " not satisfiable"
+		}
 		return "resource claim not satisfiable"
 	case Excluded:
 		return "refused a member of this gang just now"

@@ -60,11 +60,10 @@ func filterable(s v1.VolumeSource) bool {
 }
 
 // coupled reports whether placing one member can open or close nodes for the
-// next in other ways than by the room it takes.
+// next in other ways than by the room and the devices it takes.
 func coupled(pod *v1.Pod) bool {
 	a := pod.Spec.Affinity
-	if a != nil && (a.PodAffinity != nil || a.PodAntiAffinity != nil) || len(pod.Spec.TopologySpreadConstraints) > 0 ||
-		len(pod.Spec.ResourceClaims) > 0 {
+	if a != nil && (a.PodAffinity != nil || a.PodAntiAffinity != nil) || len(pod.Spec.TopologySpreadConstraints) > 0 {
 		return true
 	}
 	for _, vol := range pod.Spec.Volumes {

@@ -30,8 +30,9 @@ type Gangs struct {
 	leavers    []string            // UIDs of members to drop from pods after what is to be done about them is sent
 	schedulers []string            // the names of this process's profiles
 	missing    map[string]gang.Key // members that left their nodes, by UID
-	deadline   time.Duration       // for which a gang may be bound in part
-	repairHold time.Duration       // for which the room of a lost member is kept
+	claimless  claimless
+	deadline   time.Duration // for which a gang may be bound in part
+	repairHold time.Duration // for which the room of a lost member is kept
 	dryBind    func(ctx context.Context, pod *v1.Pod, node string) error
 
 	touched  func([]gang.Key) // is told of the gangs about which something changed; may be nil
@@ -173,6 +174,9 @@ func (g *Gangs) see(pod *v1.Pod) {
 			return nil
 		}
 		g.pods[uid] = pod
+		if len(pod.Spec.ResourceClaims) > 0 && m.Blocked == "" {
+			m.Blocked = g.claimless.see(pod)
+		}
 		todo := r.Observe(key, m)
 		if known != nil && m.Phase == gang.Pending && known.Generation != pod.Generation {
 			todo = append(todo, r.Reconsider(uid)...) // its spec changed, a toleration perhaps
@@ -236,6 +240,7 @@ func (g *Gangs) lose(uid string) {
 			g.leavers = append(g.leavers, uid)
 		}
 		delete(g.missing, uid)
+		g.claimless.forget(uid)
 		g.waits.forget(types.UID(uid))
 		return r.Forget(uid)
 	})

@@ -148,7 +148,7 @@ func TestWordsReachMembersThatComeToPermitLate(t *testing.T) {
 				p.Labels = map[string]string{gang.PodGroupLabel: "g"}
 				g.Admit(p)
 			}
-			if _, _, ok := g.Commit(groupKey, a, nil, gang.Placement{"g-0": "n", "g-1": "n"}, nil); !ok {
+			if _, _, ok := g.Commit(groupKey, a, nil, gang.Placement{"g-0": "n", "g-1": "n"}, gang.Sequence{}); !ok {
 				t.Fatal("the plan was not taken")
 			}
 			g.Reserve(a.UID, "n")
@@ -187,7 +187,7 @@ func TestStandbyTellsNobodyUntilItLeads(t *testing.T) {
 	a, b := member("g", 0, 2), member("g", 1, 2)
 	g.Admit(a)
 	g.Admit(b)
-	if _, _, ok := g.Commit(gang.Key{Namespace: "ns", Name: "g"}, a, nil, gang.Placement{"g-0": "n", "g-1": "n"}, nil); !ok {
+	if _, _, ok := g.Commit(gang.Key{Namespace: "ns", Name: "g"}, a, nil, gang.Placement{"g-0": "n", "g-1": "n"}, gang.Sequence{}); !ok {
 		t.Fatal("the plan was not taken")
 	}
 	g.lose("g-1")
@@ -236,7 +236,7 @@ func TestGangsAreSafeForConcurrentUse(t *testing.T) {
 					for _, m := range members {
 						slots[string(m.UID)] = "n"
 					}
-					g.Commit(turn.Gang, p, members, slots, nil)
+					g.Commit(turn.Gang, p, members, slots, gang.Sequence{})
 					h.DeleteNominatedPodIfExists(p) // as the framework does when it assumes the pod
 					g.Reserve(p.UID, "n")
 					g.Permit(p.UID)

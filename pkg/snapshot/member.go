@@ -35,8 +35,10 @@ func MemberOf(pod *v1.Pod) (key gang.Key, m gang.Member, ok bool) {
 		BoundAt:   boundAt(pod),
 		RefusedAt: refusedAt(pod),
 		Running:   pod.Status.Phase == v1.PodRunning,
-		Blocked:   len(pod.Spec.SchedulingGates) > 0,
 		Phase:     phase(pod),
+	}
+	if len(pod.Spec.SchedulingGates) > 0 {
+		m.Blocked = "the pod has scheduling gates"
 	}
 	owner := metav1.GetControllerOf(pod)
 	if owner != nil {

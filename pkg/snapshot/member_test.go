@@ -44,7 +44,7 @@ func TestMemberOf(t *testing.T) {
 		"scheduling gates block": {
 			pod:     byLabel().Annotation(gang.MinAnnotation, "4").SchedulingGates([]string{"wait"}).Obj(),
 			wantKey: gang.Key{Namespace: "ml", Name: "train"},
-			want:    func(m *gang.Member) { m.Spec.Min, m.Blocked = 4, true },
+			want:    func(m *gang.Member) { m.Spec.Min, m.Blocked = 4, "the pod has scheduling gates" },
 		},
 		"a pod with a node is bound": {
 			pod:     byLabel().Annotation(gang.MinAnnotation, "4").Node("n").Obj(),

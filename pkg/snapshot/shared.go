@@ -30,6 +30,10 @@ func Connect(ctx context.Context, h fwk.Handle) (*Shared, error) {
 	if _, err := core.Pods().Informer().AddEventHandler(s.Images.podHandler()); err != nil {
 		return nil, fmt.Errorf("watching pods: %w", err)
 	}
+	claims := h.SharedInformerFactory().Resource().V1().ResourceClaims()
+	if _, err := claims.Informer().AddEventHandler(s.Gangs.mindClaims(claims.Lister())); err != nil {
+		return nil, fmt.Errorf("watching resource claims: %w", err)
+	}
 	if h.KubeConfig() == nil {
 		return s, nil // no cluster: the configuration is only being checked
 	}

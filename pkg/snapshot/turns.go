@@ -72,10 +72,10 @@ func (g *Gangs) podsOf(uids []string) []*v1.Pod {
 }
 
 // Commit makes a plan for these pods the gang's own, keeps the room of the
-// planned ones and lets them in, in the order if there is one. It returns the
+// planned ones and lets them in, in their sequence. It returns the
 // slots of those who still wait for one; goes says whether the pod whose cycle
 // made the plan takes its own now, so that no room needs to be kept for it.
-func (g *Gangs) Commit(key gang.Key, by *v1.Pod, pods []*v1.Pod, slots gang.Placement, order []string) (kept gang.Placement, goes, ok bool) {
+func (g *Gangs) Commit(key gang.Key, by *v1.Pod, pods []*v1.Pod, slots gang.Placement, seq gang.Sequence) (kept gang.Placement, goes, ok bool) {
 	// The room is kept before the plan is made known: whoever gives the plan up
 	// gives up the room.
 	for _, pod := range pods {
@@ -84,7 +84,7 @@ func (g *Gangs) Commit(key gang.Key, by *v1.Pod, pods []*v1.Pod, slots gang.Plac
 		}
 	}
 	g.do(func(r *gang.Roster) (todo []gang.Action) {
-		todo, kept, goes, ok = r.Commit(key, string(by.UID), slots, order)
+		todo, kept, goes, ok = r.Commit(key, string(by.UID), slots, seq)
 		return todo
 	})
 	if goes {

@@ -24,6 +24,7 @@ type Worlds struct {
 	fw      framework.Framework
 	images  func(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []image.Estimate
 	keptOn  func(*v1.Pod, fwk.NodeInfo) []fwk.PodInfo
+	devices *devices // nil until a gang takes any
 	table   *table
 	ignored map[string]bool // by resource, once known: the filters do not mind it
 }
@@ -49,7 +50,11 @@ type World struct {
 	coupled bool                  // some class is
 	pods    map[string]memberInfo // by UID
 	vetoed  sets.Set[string]
-	err     error
+	devices *devices // nil if no class takes any
+	// contested is set if several classes take devices: who comes first may take what
+	// the next depends on.
+	contested bool
+	err       error
 
 	repulsion repulsion
 }
@@ -67,6 +72,7 @@ func (m memberInfo) CalculateResource() fwk.PodResource { return *m.resources }
 // class is what all members of a gang.Class share.
 type class struct {
 	coupled  bool
+	devices  bool    // it takes some
 	pod      *v1.Pod // its first member
 	state    fwk.CycleState
 	only     sets.Set[string] // nodes that PreFilter left; nil for all
@@ -120,6 +126,9 @@ func (ws *Worlds) New(ctx context.Context, nodes []fwk.NodeInfo, pods []*v1.Pod,
 		if minded {
 			full += labelKey(pod)
 		}
+		if len(pod.Spec.ResourceClaims) > 0 {
+			full += ws.claimKey(pod)
+		}
 		i, ok := byKey[full]
 		if !ok {
 			i = len(classes)
@@ -127,11 +136,13 @@ func (ws *Worlds) New(ctx context.Context, nodes []fwk.NodeInfo, pods []*v1.Pod,
 			classes = append(classes, gang.Class{Role: role, Coupled: coupled(pod)})
 			w.classes = append(w.classes, w.newClass(pod, key, classes[i].Coupled))
 			w.classes[i].resources = info.CalculateResource()
+			w.takeOver(&w.classes[i])
 		}
 		w.pods[string(pod.UID)] = memberInfo{info, &w.classes[i].resources}
 		classes[i].UIDs = append(classes[i].UIDs, string(pod.UID))
 	}
 	w.findRepulsion(classes)
+	w.couple(classes)
 	w.coupled = slices.ContainsFunc(w.classes, func(c class) bool { return c.coupled })
 	for i := range classes {
 		w.need(i)
@@ -193,7 +204,7 @@ func (w *World) need(i int) {
 // leave some resources to extenders. Nodes are asked until one gives a clear
 // answer; if none does, all of them refuse the class anyway.
 func (w *World) providedElsewhere(i int, name string) bool {
-	if dra := w.fw.SharedDRAManager(); dra != nil && dra.DeviceClassResolver().GetDeviceClass(v1.ResourceName(name)) != nil {
+	if w.isDevice(v1.ResourceName(name)) {
 		return true
 	}
 	if ignored, known := w.ignored[name]; known {
@@ -225,7 +236,21 @@ func (w *World) fail(err error) {
 
 // Ordered reports whether members have to come in the order of the plan.
 func (w *World) Ordered() bool {
-	return slices.ContainsFunc(w.classes, func(c class) bool { return ordered(c.pod) })
+	return w.contested || slices.ContainsFunc(w.classes, func(c class) bool { return ordered(c.pod) })
+}
+
+// Ahead returns those of placed members, given in the order in which they were
+// placed, who have to be bound before the others come: they get resource claims
+// allocated which others share, and the API has to say where before these are tried.
+func (w *World) Ahead(uids []string) []string {
+	if w.devices == nil {
+		return nil
+	}
+	pods := make([]*v1.Pod, len(uids))
+	for i, uid := range uids {
+		pods[i] = w.pods[uid].Pod
+	}
+	return w.devices.ahead(pods)
 }
 
 // Err returns what went wrong while the world was asked, if anything. An answer
@@ -238,6 +263,9 @@ func (w *World) Note() string {
 		if c.rejected != nil {
 			return c.rejected.Message()
 		}
+	}
+	if w.devices != nil {
+		return w.devices.note
 	}
 	return ""
 }
@@ -270,6 +298,7 @@ func (w *World) Kept(n int) resources.Vector {
 // Fits implements gang.Trial.
 func (w *World) Fits(i, n int, uid string) reason.Reason {
 	w.settle(n)
+	w.look(i, uid)
 	why, err := w.filter(i, n, uid)
 	w.learn(i, n, why, err)
 	return why
@@ -281,6 +310,7 @@ func (w *World) Survey(i int, nodes []int, uid string) []reason.Reason {
 	for _, n := range nodes {
 		w.settle(n)
 	}
+	w.look(i, uid)
 	answers, errs := make([]reason.Reason, len(nodes)), make([]error, len(nodes))
 	w.fw.Parallelizer().Until(w.ctx, len(nodes), func(at int) {
 		answers[at], errs[at] = w.filter(i, nodes[at], uid)
@@ -312,10 +342,20 @@ func (w *World) filter(i, n int, uid string) (reason.Reason, error) {
 		return reason.Reason{Code: reason.PodRules}, nil
 	}
 	status := w.fw.RunFilterPluginsWithNominatedPods(w.ctx, c.state, w.pods[uid].Pod, w.node(n))
-	if !status.IsSuccess() && !status.IsRejected() {
+	switch {
+	case status.IsSuccess() && c.devices:
+		return w.devices.ask(w.ctx, w.pods[uid].Pod, w.node(n))
+	case !status.IsSuccess() && !status.IsRejected():
 		return reasonOf(status), status.AsError()
 	}
 	return reasonOf(status), nil
+}
+
+// look prepares for a question about the devices of a member.
+func (w *World) look(i int, uid string) {
+	if w.classes[i].devices && w.err == nil {
+		w.devices.look(w.ctx, w.pods[uid].Pod)
+	}
 }
 
 func (w *World) learn(i, n int, why reason.Reason, err error) {
@@ -337,6 +377,11 @@ func (w *World) node(n int) fwk.NodeInfo {
 // Place implements gang.Trial. As long as nobody minds what is placed elsewhere,
 // the node is copied only when it is asked about again, which is often never.
 func (w *World) Place(i, n int, uid string) {
+	if w.classes[i].devices {
+		if err := w.devices.place(w.ctx, w.pods[uid].Pod, w.table.nodes[n]); err != nil {
+			w.fail(err)
+		}
+	}
 	w.coming[n] = append(w.coming[n], uid)
 	if w.coupled {
 		w.settle(n)
@@ -365,6 +410,9 @@ func (w *World) settle(n int) {
 
 // Undo implements gang.Trial.
 func (w *World) Undo(i, n int, uid string) {
+	if w.classes[i].devices {
+		w.devices.undo()
+	}
 	if coming := w.coming[n]; len(coming) > 0 {
 		w.coming[n] = coming[:len(coming)-1] // this one
 		return
