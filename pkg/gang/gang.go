@@ -90,6 +90,9 @@ type Group struct {
 	UID     string
 	Spec    Spec
 	Created int64 // nanoseconds since 1970
+	// WholeAt is when it was last recorded at the object that the gang had been
+	// whole, in the run of that time, in nanoseconds since 1970; 0 if it was not.
+	WholeAt int64
 	Fault   string
 }
 

@@ -26,9 +26,12 @@ type world struct {
 	used    map[string]bool // has a place; those in permit wait at Permit
 	permit  map[string]bool
 
-	ordered                  bool            // members have to take their slots in order
-	ahead                    int             // of them have to be bound before the others
-	nodes                    int             // places in the cluster
+	ordered                  bool  // members have to take their slots in order
+	ahead                    int   // of them have to be bound before the others
+	nodes                    int   // places in the cluster
+	clock                    int64 // grows when a run ends, by more than members of one differ
+	job                      *Job
+	group                    Group           // of the second gang, as the API has it
 	rejects                  map[string]bool // pods that were told to give their places back
 	evicts                   map[string]bool // bound pods that are to be deleted
 	rests, deadlines, proofs map[Key]int     // rounds
@@ -62,6 +65,9 @@ func (w *world) do(todo []Action) {
 		case Prove:
 			w.proofs[a.Gang] = a.Round
 		case Evict:
+			if w.recorded(a.UID) {
+				panic("a gang is rolled back that was whole: " + a.Why)
+			}
 			w.evicts[a.UID] = true
 		case Allow:
 			delete(w.permit, a.UID)
@@ -203,7 +209,7 @@ func (w *world) create(t *rapid.T) {
 	w.made[uid] = Member{
 		UID: uid, Name: uid,
 		Owner:    rapid.SampledFrom([]string{"", "job"}).Draw(t, "owner"),
-		Created:  rapid.Int64Range(0, 3).Draw(t, "created"),
+		Created:  w.clock + rapid.Int64Range(0, 3).Draw(t, "created"),
 		Priority: rapid.SampledFrom([]int32{0, 0, 0, 1}).Draw(t, "priority"),
 		Fault:    rapid.SampledFrom([]string{"", "", "", "bad"}).Draw(t, "fault"),
 		Blocked:  rapid.SampledFrom([]string{"", "", "", "gates"}).Draw(t, "gates"),
@@ -217,8 +223,80 @@ func (w *world) remove(uid string) {
 	for _, set := range []map[string]bool{w.queue, w.outside, w.parked, w.used, w.permit, w.rejects, w.evicts} {
 		delete(set, uid)
 	}
+	key := w.pods[uid]
 	delete(w.pods, uid)
 	w.do(w.r.Forget(uid))
+	w.tick(key)
+}
+
+// tick has time pass if a gang's run is over.
+func (w *world) tick(key Key) {
+	if g := w.r.gangs[key]; g == nil || g.live == 0 {
+		w.clock += 10
+	}
+}
+
+// record writes into the status of the second gang's object whether the gang has
+// been whole; not if some are on their way out by an earlier roll-back.
+func (w *world) record() {
+	w.group.WholeAt = 0
+	if g := w.r.gangs[w.keys[1]]; g != nil && g.whole && g.leaving == 0 {
+		w.group.WholeAt = w.clock + 5
+	}
+}
+
+// recorded reports whether a member's gang must not be rolled back, by the status.
+func (w *world) recorded(uid string) bool {
+	if w.pods[uid] != w.keys[1] || w.group.WholeAt == 0 {
+		return false
+	}
+	for _, m := range w.r.gangs[w.keys[1]].members {
+		if m.Phase != Done && !m.past && m.Created <= w.group.WholeAt {
+			return true
+		}
+	}
+	return false
+}
+
+// restart has another scheduler take over: what the API does not have is lost, and
+// what it has is seen in any order.
+func (w *world) restart(t *rapid.T) {
+	was := w.r.members
+	w.r, w.flight = NewRoster(10), ""
+	for _, set := range []map[string]bool{w.queue, w.outside, w.parked, w.used, w.permit, w.rejects, w.evicts} {
+		clear(set)
+	}
+	for _, rounds := range []map[Key]int{w.rests, w.deadlines, w.proofs} {
+		clear(rounds)
+	}
+	early := rapid.Bool().Draw(t, "groups first")
+	if early {
+		w.objects()
+	}
+	for _, uid := range rapid.Permutation(slices.Sorted(maps.Keys(w.pods))).Draw(t, "order") {
+		phase := Pending
+		if m := was[uid]; m != nil && m.Phase >= Bound {
+			phase = m.Phase
+		}
+		if phase == Bound {
+			w.used[uid] = true
+		}
+		if w.see(uid, phase); phase == Pending {
+			w.enqueue(uid)
+		}
+	}
+	if !early {
+		w.objects()
+	}
+}
+
+// objects has the roster see what is no pod.
+func (w *world) objects() {
+	group := w.group
+	w.do(w.r.SetGroup(w.keys[1], &group))
+	if w.job != nil {
+		w.do(w.r.SetJob("job", w.job))
+	}
 }
 
 // plenty is room for everybody, always.
@@ -308,7 +386,8 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 			key := Key{Namespace: "ns", Name: fmt.Sprint("g", i), Source: source}
 			w.keys, w.specs[key] = append(w.keys, key), drawSpec(t)
 			if source == PodGroup {
-				w.do(w.r.SetGroup(key, &Group{UID: "1", Spec: w.specs[key]}))
+				w.group = Group{UID: "1", Spec: w.specs[key]}
+				w.objects()
 			}
 		}
 		pick := func(set map[string]bool) string {
@@ -339,10 +418,15 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 			"minimum changes": func(t *rapid.T) {
 				key := w.keys[1]
 				w.specs[key] = drawSpec(t)
-				w.do(w.r.SetGroup(key, &Group{UID: rapid.SampledFrom([]string{"1", "1", "2"}).Draw(t, "group"), Spec: w.specs[key]}))
+				w.group.Spec = w.specs[key]
+				if uid := rapid.SampledFrom([]string{"1", "1", "2"}).Draw(t, "group"); uid != w.group.UID {
+					w.group = Group{UID: uid, Spec: w.specs[key]}
+				}
+				w.objects()
 			},
 			"job goes on": func(t *rapid.T) {
-				w.do(w.r.SetJob("job", &Job{Succeeded: rapid.IntRange(0, 2).Draw(t, "succeeded")}))
+				w.job = &Job{Succeeded: rapid.IntRange(0, 2).Draw(t, "succeeded")}
+				w.objects()
 			},
 			"cycle begins": func(t *rapid.T) {
 				w.end()
@@ -398,8 +482,11 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 				if uid := pick(w.used); !w.permit[uid] && w.r.members[uid].Phase == Bound {
 					delete(w.used, uid)
 					w.see(uid, Done)
+					w.tick(w.pods[uid])
 				}
 			},
+			"status is written": func(*rapid.T) { w.record() },
+			"restart":           w.restart,
 			"rest is over": func(t *rapid.T) {
 				for _, key := range w.keys {
 					if rapid.Bool().Draw(t, "wake") {

@@ -18,7 +18,7 @@ import (
 //
 //	pod NAME gang=G [owner=O] [min=N] [max=N] [roles=(role:N,…)] [within=KEY] [role=R] [created=N] [at=N] [refused=N] [priority=N]
 //	    [bound|running|done|blocked] [on=NODE] [group]
-//	group G min=N [uid=U] [created=N] | nogroup G | job O parallelism=N succeeded=N | gone NAME | failed NAME gang=G
+//	group G min=N [uid=U] [created=N] [whole=N] | nogroup G | job O parallelism=N succeeded=N | gone NAME | failed NAME gang=G
 //	admit NAME | take NAME | commit G by=NAME slots=(pod:node,…) [order=(pod,…)] [ahead=(pod,…)] | fail G by=NAME
 //	retry NAME | reserve NAME [on=NODE] | permit NAME | unreserve NAME | wake G [round=N] | notice G | status G
 //	refuse NAME | expire G round=N | proved G round=N [refused=NAME] | held G
@@ -75,7 +75,7 @@ func tellStory(t *testing.T, r *Roster, words []string) string {
 		}
 		return actions(r.Observe(key, m))
 	case "group":
-		return actions(r.SetGroup(key, &Group{UID: opts["uid"], Spec: spec(number, opts), Created: int64(number("created"))}))
+		return actions(r.SetGroup(key, &Group{UID: opts["uid"], Spec: spec(number, opts), Created: int64(number("created")), WholeAt: int64(number("whole"))}))
 	case "nogroup":
 		return actions(r.SetGroup(key, nil))
 	case "job":

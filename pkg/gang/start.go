@@ -36,7 +36,7 @@ func (g *gang) landed(m *member, own Phase, isNew bool) []Action {
 func (g *gang) watch(s Spec) []Action {
 	switch {
 	case g.whole:
-	case g.complete(s, bound):
+	case g.complete(s, bound), g.recorded():
 		g.touch()
 		g.start, g.verdict, g.shun = start{whole: true}, "", nil
 		g.rested()
@@ -89,8 +89,23 @@ func (r *Roster) Expire(key Key, round int) (todo []Action, late bool) {
 	return g.rollBack(why), true
 }
 
+// recorded reports whether the gang's object says that it has been whole in this
+// run: a member that was there then, and has not succeeded, is there still. It does
+// work in proportion to the members if none was.
+func (g *gang) recorded() bool {
+	if g.group == nil || g.group.WholeAt == 0 {
+		return false
+	}
+	for _, m := range g.members {
+		if m.Phase != Done && !m.past && m.Created <= g.group.WholeAt {
+			return true
+		}
+	}
+	return false
+}
+
 // interrupted tells a start that did not end from a gang that was whole before
-// this roster knew it, by what the API still shows: members without a node that
+// this roster knew it and has no record of that, by what the API still shows: members without a node that
 // existed when the others were bound would have been bound with them, but for
 // those that were refused after that: they were tried beyond the minimum. The
 // times are whole seconds; a member of the very second counts as existing, and a

@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"fmt"
-	"slices"
 
 	schedulingv1beta1 "k8s.io/api/scheduling/v1beta1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -56,18 +55,26 @@ func (k kind) trim(o any) (any, error) {
 		},
 		key:   gang.Key{Namespace: u.GetNamespace(), Name: u.GetName(), Source: k.source},
 		group: gang.Group{UID: string(u.GetUID()), Created: created.UnixNano()},
-		ours: slices.ContainsFunc(u.GetManagedFields(), func(f metav1.ManagedFieldsEntry) bool {
-			return f.Manager == FieldManager && f.Subresource == "status"
-		}),
 	}
 	var err error
 	if pg.group.Spec, pg.status, err = k.read(u); err != nil {
 		pg.group.Fault = fmt.Sprintf("PodGroup %s: %v", pg.key, err)
 	}
+	for _, f := range u.GetManagedFields() {
+		if f.Manager != FieldManager || f.Subresource != "status" {
+			continue
+		}
+		pg.ours = true
+		if f.Time != nil && wasWhole(k.source, pg.status) {
+			pg.group.WholeAt = f.Time.UnixNano()
+		}
+	}
 	return pg, nil
 }
 
-// states reports whether both state the same for their gang.
+// states reports whether both state the same for their gang. That it has been
+// whole is for a process that did not see it itself: for that, what it read first
+// will do.
 func (pg *podGroup) states(o *podGroup) bool {
 	a, b := pg.group, o.group
 	return a.UID == b.UID && a.Created == b.Created && a.Fault == b.Fault && a.Spec.Equal(b.Spec)

@@ -105,6 +105,36 @@ func TestWhoWroteTheStatusIsSeen(t *testing.T) {
 	}
 }
 
+func TestARecordedWholenessIsRead(t *testing.T) {
+	scheduled := func(kind, status, reason string) string {
+		return "conditions: [{type: " + kind + ", status: '" + status + "', reason: " + reason + "}]"
+	}
+	const custom, native = 0, 1
+	for name, tc := range map[string]struct {
+		kind    int
+		manager string
+		status  string
+		want    int64
+	}{
+		"it is whole":                            {custom, "muster", scheduled("Scheduled", "True", "Scheduled"), 9e9},
+		"it is repaired":                         {custom, "muster", scheduled("Scheduled", "False", "Repairing"), 9e9},
+		"it starts":                              {custom, "muster", scheduled("Scheduled", "False", "Starting"), 0},
+		"its run is over":                        {custom, "muster", "phase: Finished, " + scheduled("Scheduled", "True", "Scheduled"), 0},
+		"it runs, and conditions are unknown":    {custom, "muster", "phase: Running", 9e9},
+		"conditions are unknown":                 {custom, "muster", "phase: Scheduling", 0},
+		"another scheduler says so":              {custom, "other", scheduled("Scheduled", "True", "Scheduled"), 0},
+		"a PodGroup of Kubernetes was scheduled": {native, "muster", scheduled("PodGroupInitiallyScheduled", "True", "Scheduled"), 9e9},
+		"it was not":                             {native, "muster", scheduled("PodGroupInitiallyScheduled", "False", "Unschedulable"), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, err := kinds()[tc.kind].trim(read(t, "{apiVersion: v1, kind: PodGroup, metadata: {name: g, managedFields: [{manager: "+tc.manager+", operation: Apply, subresource: status, time: '1970-01-01T00:00:09Z'}]}, spec: {}, status: {"+tc.status+"}}"))
+			if err != nil || o.(*podGroup).group.WholeAt != tc.want {
+				t.Errorf("%+v, %v, want %d", o.(*podGroup).group, err, tc.want)
+			}
+		})
+	}
+}
+
 func read(t *testing.T, text string) *unstructured.Unstructured {
 	t.Helper()
 	data, err := yaml.YAMLToJSON([]byte(text))

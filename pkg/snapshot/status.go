@@ -136,6 +136,19 @@ func ready(s gang.Status) metav1.Condition {
 	return c
 }
 
+// wasWhole reports whether a status says that the gang had been whole, in a run
+// that was not over. A status without conditions may leave that open.
+func wasWhole(source gang.Source, s groupStatus) bool {
+	if source == gang.Native {
+		return apimeta.IsStatusConditionTrue(s.Conditions, schedulingv1beta1.PodGroupInitiallyScheduled)
+	}
+	if s.Phase == schedv1alpha1.PodGroupRunning {
+		return true
+	}
+	c := apimeta.FindStatusCondition(s.Conditions, Scheduled)
+	return c != nil && s.Phase != schedv1alpha1.PodGroupFinished && (c.Status == metav1.ConditionTrue || c.Reason == string(gang.Repairing))
+}
+
 func whole(s gang.Status) bool { return s.State == gang.Running || s.State == gang.Finished }
 
 // phaseOf is the state in coscheduling's words.

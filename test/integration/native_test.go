@@ -86,18 +86,29 @@ func TestControlNativeIsWholeAfterItWasKilled(t *testing.T) {
 // nativeGang creates n pods of the PodGroup gang, which needs all of them.
 func (c *cluster) nativeGang(n int) {
 	c.t.Helper()
+	c.nativeGroup("gang", n)
+	for i := range n {
+		c.create(c.nativeMember("gang", i, "1"))
+	}
+}
+
+// nativeGroup makes a PodGroup of scheduling.k8s.io.
+func (c *cluster) nativeGroup(name string, minCount int) {
+	c.t.Helper()
 	pg := &schedulingv1beta1.PodGroup{
-		ObjectMeta: metav1.ObjectMeta{Name: "gang"},
+		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: schedulingv1beta1.PodGroupSpec{SchedulingPolicy: schedulingv1beta1.PodGroupSchedulingPolicy{
-			Gang: &schedulingv1beta1.GangSchedulingPolicy{MinCount: int32(n)},
+			Gang: &schedulingv1beta1.GangSchedulingPolicy{MinCount: int32(minCount)},
 		}},
 	}
 	if _, err := c.client.SchedulingV1beta1().PodGroups(c.ns).Create(c.t.Context(), pg, metav1.CreateOptions{}); err != nil {
 		c.t.Fatal(err)
 	}
-	for i := range n {
-		p := c.pod(fmt.Sprintf("gang-%d", i), "1")
-		p.Spec.SchedulingGroup = &v1.PodSchedulingGroup{PodGroupName: &pg.Name}
-		c.create(p)
-	}
+}
+
+// nativeMember is a member of such a PodGroup.
+func (c *cluster) nativeMember(group string, i int, cpu string) *v1.Pod {
+	p := c.pod(fmt.Sprintf("%s-%d", group, i), cpu)
+	p.Spec.SchedulingGroup = &v1.PodSchedulingGroup{PodGroupName: &group}
+	return p
 }

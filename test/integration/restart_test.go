@@ -3,6 +3,10 @@ package integration
 import (
 	"fmt"
 	"testing"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // killed is the size of the gang that the scheduler dies on.
@@ -134,5 +138,61 @@ func TestRestartInEveryState(t *testing.T) {
 			c.waitBound("gang", s.want)
 			x.check(c, "gang", s.want)
 		}
+	}
+}
+
+// TestAGangThatWasWholeIsRepairedAfterARestart: two of three running members go
+// away while no scheduler runs. One that never fitted, and that was refused before
+// the last one was bound, looks as if it had been to start with them; but the
+// status says that the gang was whole.
+func TestAGangThatWasWholeIsRepairedAfterARestart(t *testing.T) {
+	t.Parallel()
+	x := newTrial(t, "muster-recorded")
+	for name, tc := range map[string]struct {
+		resource schema.GroupVersionResource
+		whole    string // what the status says first of the whole gang
+		create   func(c *cluster)
+		member   func(c *cluster, i int, cpu string) *v1.Pod
+	}{
+		"a PodGroup of coscheduling": {
+			customGroups, "Scheduling g1 3/3 0+0-0 Scheduled=True:Scheduled Ready=False:Starting",
+			func(c *cluster) { c.createGroup("gang", 3) },
+			func(c *cluster, i int, cpu string) *v1.Pod { return c.grouped("gang", i, cpu) },
+		},
+		"a PodGroup of Kubernetes": {
+			nativeGroups, "PodGroupInitiallyScheduled=True:Scheduled",
+			func(c *cluster) { c.nativeGroup("gang", 3) },
+			func(c *cluster, i int, cpu string) *v1.Pod { return c.nativeMember("gang", i, cpu) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := x.cluster(t, "4")
+			come := func(i int, cpu string) { c.create(tc.member(c, i, cpu)) }
+			tc.create(c)
+			for i := range 3 {
+				come(i, "1")
+			}
+			c.waitBound("gang", 3)
+			c.groups(faulty.sandbox.Config, tc.resource).waitStatus("gang", tc.whole)
+			come(3, "4")
+			c.waitCondition("gang-3", v1.PodScheduled, v1.ConditionFalse)
+			refused := conditionOf(c.get("gang-3"), v1.PodScheduled).LastTransitionTime
+			c.wait("the second of its refusal to be over", func() (bool, string) {
+				return time.Since(refused.Time) > time.Second, refused.String()
+			})
+			come(4, "1")
+			c.waitBound("gang", 4)
+
+			x.kill(t)
+			c.remove1("gang-0")
+			c.remove1("gang-1")
+			x.start(t)
+			c.stays("what is left of the gang", shortDeadline+time.Second, func() (bool, string) {
+				got := c.bound("gang")
+				return len(got) == 2, fmt.Sprint(got)
+			})
+			come(5, "1")
+			c.waitBound("gang", 3)
+		})
 	}
 }
