@@ -446,7 +446,7 @@ func (r *Roster) Notice(key Key) (uid, why string) {
 	}
 	s, why := r.spec(g)
 	if why == "" && !g.complete(s, existing) {
-		why = g.gathering(s) + g.blocked()
+		why = g.gathering(s) + g.blocked() + g.misnamed(s)
 	}
 	first := g.firstWaiting()
 	if why == "" || first == nil || len(tell(first, why)) == 0 {

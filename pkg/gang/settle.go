@@ -1,6 +1,9 @@
 package gang
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // settle brings a gang in order after something changed: it gives up a plan
 // that can no longer be completed, releases one that needs no more, elects a
@@ -89,16 +92,22 @@ func (g *gang) gathering(s Spec) string {
 
 // blocked says of the first member that may not be tried yet why not.
 func (g *gang) blocked() string {
-	var first *member
-	for _, m := range g.members {
-		if m.Blocked != "" && (first == nil || before(m, first) < 0) {
-			first = m
-		}
+	if m := g.first(func(m *member) bool { return m.Blocked != "" }); m != nil {
+		return "; pod " + m.Name + ": " + m.Blocked
 	}
-	if first == nil {
+	return ""
+}
+
+// misnamed says which member is first to have a role that nobody asked for: it
+// counts, but for no role's minimum.
+func (g *gang) misnamed(s Spec) string {
+	odd := g.first(func(m *member) bool {
+		return m.Role != "" && !slices.ContainsFunc(s.Roles, func(r Role) bool { return r.Name == m.Role })
+	})
+	if odd == nil || len(s.Roles) == 0 {
 		return ""
 	}
-	return "; pod " + first.Name + ": " + first.Blocked
+	return fmt.Sprintf("; pod %s has the role %s, which is not among %s", odd.Name, odd.Role, FormatRoles(s.Roles))
 }
 
 // summon has m try to enter the queue. It is not sent for again until the gate
@@ -130,10 +139,13 @@ func (g *gang) elect() []Action {
 }
 
 // firstWaiting returns the first member that is to be given a node, or nil.
-func (g *gang) firstWaiting() *member {
+func (g *gang) firstWaiting() *member { return g.first((*member).waits) }
+
+// first returns the first member of which that holds, or nil.
+func (g *gang) first(holds func(*member) bool) *member {
 	var first *member
 	for _, m := range g.members {
-		if m.waits() && (first == nil || before(m, first) < 0) {
+		if holds(m) && (first == nil || before(m, first) < 0) {
 			first = m
 		}
 	}
