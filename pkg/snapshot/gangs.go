@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -27,6 +28,7 @@ type Gangs struct {
 	roster     *gang.Roster
 	pods       map[string]*v1.Pod  // members by UID, as last seen
 	lost       recent              // UIDs of members that went away
+	hinted     recent              // UIDs of plain pods whose owners were told what they lack
 	leavers    []string            // UIDs of members to drop from pods after what is to be done about them is sent
 	schedulers []string            // the names of this process's profiles
 	missing    map[string]gang.Key // members that left their nodes, by UID
@@ -154,6 +156,7 @@ func (g *Gangs) see(pod *v1.Pod) {
 	uid := string(pod.UID)
 	if !ok {
 		g.unlabelled(pod)
+		g.hint(pod)
 		return
 	}
 	if gone(pod) {
@@ -228,6 +231,23 @@ func (g *Gangs) unlabelled(pod *v1.Pod) {
 	joined := pod.DeepCopy()
 	joined.Labels, joined.Annotations = old.Labels, old.Annotations
 	g.see(joined)
+}
+
+// hint tells the owner of a plain pod, once, that it states a minimum for nothing.
+func (g *Gangs) hint(pod *v1.Pod) {
+	if _, stated := pod.Annotations[gang.MinAnnotation]; !stated || gone(pod) || g.courier.leading() == nil {
+		return
+	}
+	g.mu.Lock()
+	uid := string(pod.UID)
+	news := slices.Contains(g.schedulers, pod.Spec.SchedulerName) && g.pods[uid] == nil && !g.hinted.has(uid)
+	if news {
+		g.hinted.add(uid)
+	}
+	g.mu.Unlock()
+	if news {
+		g.courier.tell(pod, "InvalidGangMember", fmt.Sprintf("annotation %s: does nothing without the label %s: this pod is scheduled alone", gang.MinAnnotation, gang.NameLabel))
+	}
 }
 
 func (g *Gangs) lose(uid string) {

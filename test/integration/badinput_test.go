@@ -78,6 +78,19 @@ func TestMemberThatDepartsFromItsGangIsRefusedAndTheGangGoesOn(t *testing.T) {
 	c.waitBound("mixed", 3)
 }
 
+// TestAMinimumWithoutAGangIsTold, once; the pod is scheduled as the plain one that it is.
+func TestAMinimumWithoutAGangIsTold(t *testing.T) {
+	c := newCluster(t, shared.start(t).sandbox.Config, "2")
+	lone := c.member("lone", 0, "2", "1")
+	lone.Labels = nil
+	c.create(lone)
+	c.waitBound("lone", 1)
+	c.waitEvent("lone", "InvalidGangMember", gang.MinAnnotation, "without the label "+gang.NameLabel)
+	if n := len(c.events("lone", "InvalidGangMember")); n != 1 {
+		t.Errorf("told %d times", n)
+	}
+}
+
 func TestPodGroupWithAnInvalidMinimumIsRefusedByTheAPI(t *testing.T) {
 	c := newCluster(t, shared.start(t).sandbox.Config)
 	for _, n := range []int32{-1, 10001} {
