@@ -49,7 +49,7 @@ func lines(ctx context.Context) (context.Context, func() []string) {
 }
 
 func TestSourceThatIsServedLater(t *testing.T) {
-	resource := kinds()[0].resource
+	resource := kinds("muster")[0].resource
 	missing := func() (*metav1.APIResourceList, error) {
 		return nil, apierrors.NewNotFound(schema.GroupResource{}, "")
 	}
@@ -82,7 +82,7 @@ func TestSourceThatIsServedLater(t *testing.T) {
 }
 
 func TestSourceIsSettledWhenAllOfItIsRead(t *testing.T) {
-	resource := kinds()[0].resource
+	resource := kinds("muster")[0].resource
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		var settled time.Duration
@@ -125,7 +125,7 @@ func TestNewLeaderReportsWhenAllIsReadOrNotInTime(t *testing.T) {
 }
 
 func TestLackOfARightIsSaidOnceWithTheFix(t *testing.T) {
-	resource := kinds()[0].resource
+	resource := kinds("muster")[0].resource
 	ctx, said := lines(t.Context())
 	handle := sayForbidden(resource)
 	for range 3 {

@@ -20,15 +20,27 @@ type kind struct {
 	source   gang.Source
 	resource schema.GroupVersionResource
 	read     func(u *unstructured.Unstructured) (gang.Spec, groupStatus, error)
+	manager  string // under which this scheduler writes its status
 }
 
 // kinds are the PodGroup of scheduling.x-k8s.io, coscheduling's, whose definition
 // Muster installs, and that of scheduling.k8s.io, which the API server has.
-func kinds() []kind {
+func kinds(profile string) []kind {
+	manager := managerOf(profile)
 	return []kind{
-		{gang.PodGroup, schedv1alpha1.SchemeGroupVersion.WithResource("podgroups"), readCustom},
-		{gang.Native, schedulingv1beta1.SchemeGroupVersion.WithResource("podgroups"), readNative},
+		{gang.PodGroup, schedv1alpha1.SchemeGroupVersion.WithResource("podgroups"), readCustom, manager},
+		{gang.Native, schedulingv1beta1.SchemeGroupVersion.WithResource("podgroups"), readNative, manager},
 	}
+}
+
+// managerOf returns who owns what the scheduler with this first profile writes into
+// statuses. Two Musters in one cluster are two, or each would write into what the
+// other wrote that it knows of no members.
+func managerOf(profile string) string {
+	if profile == "muster" {
+		return profile
+	}
+	return "muster-" + profile[:min(len(profile), 100)] // the API takes 128
 }
 
 // podGroup is what is kept of a PodGroup of either kind.
@@ -37,7 +49,7 @@ type podGroup struct {
 	key    gang.Key
 	group  gang.Group
 	status groupStatus // as the API has it
-	ours   bool        // a Muster wrote it
+	ours   bool        // this scheduler wrote it, in this process or one before
 }
 
 // trim is a cache.TransformFunc. What cannot be read becomes a fault: an error
@@ -61,7 +73,7 @@ func (k kind) trim(o any) (any, error) {
 		pg.group.Fault = fmt.Sprintf("PodGroup %s: %v", pg.key, err)
 	}
 	for _, f := range u.GetManagedFields() {
-		if f.Manager != FieldManager || f.Subresource != "status" {
+		if f.Manager != k.manager || f.Subresource != "status" {
 			continue
 		}
 		pg.ours = true

@@ -54,9 +54,9 @@ func TestPodGroups(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			k := kinds()[0]
+			k := kinds("muster")[0]
 			if tc.version == native {
-				k = kinds()[1]
+				k = kinds("muster")[1]
 			}
 			u := read(t, "{apiVersion: "+tc.version+", kind: PodGroup, metadata: {namespace: ml, name: train, uid: u, generation: 2, resourceVersion: '7', creationTimestamp: '1970-01-01T00:00:05Z', annotations: "+tc.annotations+"}, spec: "+tc.spec+"}")
 			o, err := k.trim(u)
@@ -86,7 +86,7 @@ func TestPodGroups(t *testing.T) {
 // TestPodGroupThatCannotBeReadIsAFault: a definition that somebody else wrote may
 // allow anything. An error here would end the watch for all others.
 func TestPodGroupThatCannotBeReadIsAFault(t *testing.T) {
-	o, err := kinds()[0].trim(read(t, "{apiVersion: v1, kind: PodGroup, metadata: {namespace: ml, name: odd}, spec: {minMember: three}}"))
+	o, err := kinds("muster")[0].trim(read(t, "{apiVersion: v1, kind: PodGroup, metadata: {namespace: ml, name: odd}, spec: {minMember: three}}"))
 	if err != nil || o.(*podGroup).group.Fault == "" {
 		t.Errorf("%+v, %v", o, err)
 	}
@@ -97,8 +97,9 @@ func TestWhoWroteTheStatusIsSeen(t *testing.T) {
 		"{manager: muster, operation: Apply, subresource: status}":          true,
 		"{manager: kube-scheduler, operation: Update, subresource: status}": false,
 		"{manager: muster, operation: Apply}":                               false,
+		"{manager: muster-other, operation: Apply, subresource: status}":    false,
 	} {
-		o, err := kinds()[0].trim(read(t, "{apiVersion: v1, kind: PodGroup, metadata: {name: g, managedFields: ["+entry+"]}, spec: {minMember: 1}}"))
+		o, err := kinds("muster")[0].trim(read(t, "{apiVersion: v1, kind: PodGroup, metadata: {name: g, managedFields: ["+entry+"]}, spec: {minMember: 1}}"))
 		if err != nil || o.(*podGroup).ours != want {
 			t.Errorf("%s: %+v, %v", entry, o, err)
 		}
@@ -127,7 +128,7 @@ func TestARecordedWholenessIsRead(t *testing.T) {
 		"it was not":                             {native, "muster", scheduled("PodGroupInitiallyScheduled", "False", "Unschedulable"), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o, err := kinds()[tc.kind].trim(read(t, "{apiVersion: v1, kind: PodGroup, metadata: {name: g, managedFields: [{manager: "+tc.manager+", operation: Apply, subresource: status, time: '1970-01-01T00:00:09Z'}]}, spec: {}, status: {"+tc.status+"}}"))
+			o, err := kinds("muster")[tc.kind].trim(read(t, "{apiVersion: v1, kind: PodGroup, metadata: {name: g, managedFields: [{manager: "+tc.manager+", operation: Apply, subresource: status, time: '1970-01-01T00:00:09Z'}]}, spec: {}, status: {"+tc.status+"}}"))
 			if err != nil || o.(*podGroup).group.WholeAt != tc.want {
 				t.Errorf("%+v, %v, want %d", o.(*podGroup).group, err, tc.want)
 			}

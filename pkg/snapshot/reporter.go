@@ -22,8 +22,6 @@ import (
 )
 
 const (
-	// FieldManager is the owner of what Muster writes into the status of PodGroups.
-	FieldManager = "muster"
 	// settle is how long a gang's status is left alone after a change: a gang goes
 	// through several states in a few milliseconds.
 	settle = 200 * time.Millisecond
@@ -40,6 +38,7 @@ const (
 // leads, what differs from what was written last, and only fields of its own.
 type reporter struct {
 	client dynamic.Interface
+	kinds  []kind
 	status func(gang.Key) (gang.Status, bool)
 	clock  clock.PassiveClock
 	queue  workqueue.TypedRateLimitingInterface[gang.Key]
@@ -57,16 +56,17 @@ type reported struct {
 	uid        types.UID
 	generation int64 // never newer than the one that the roster knows
 	last       groupStatus
-	ours       bool      // a Muster wrote its status
+	ours       bool      // this scheduler wrote its status, or one before
 	written    bool      // last is what this process wrote
 	tried      time.Time // when it last did, or would have
 	queued     bool
 }
 
-func newReporter(client dynamic.Interface, status func(gang.Key) (gang.Status, bool), clock clock.PassiveClock) *reporter {
+func newReporter(client dynamic.Interface, kinds []kind, status func(gang.Key) (gang.Status, bool), clock clock.PassiveClock) *reporter {
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[gang.Key](reportRetryFirst, reportRetryLast)
 	return &reporter{
 		client: client,
+		kinds:  kinds,
 		status: status,
 		clock:  clock,
 		queue:  workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[gang.Key]{Name: "podgroup_status"}),
@@ -236,7 +236,7 @@ func (r *reporter) write(ctx context.Context, key gang.Key, uid types.UID, statu
 			delete(fields, name)
 		}
 	}
-	for _, k := range kinds() {
+	for _, k := range r.kinds {
 		if k.source != key.Source {
 			continue
 		}
@@ -245,7 +245,7 @@ func (r *reporter) write(ctx context.Context, key gang.Key, uid types.UID, statu
 		u.SetNamespace(key.Namespace)
 		u.SetName(key.Name)
 		u.SetUID(uid)
-		_, err = r.client.Resource(k.resource).Namespace(key.Namespace).ApplyStatus(ctx, key.Name, u, metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
+		_, err = r.client.Resource(k.resource).Namespace(key.Namespace).ApplyStatus(ctx, key.Name, u, metav1.ApplyOptions{FieldManager: k.manager, Force: true})
 	}
 	return err
 }

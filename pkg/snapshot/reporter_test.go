@@ -55,7 +55,7 @@ func newStage(t *testing.T) *stage {
 		}
 		return true, u, nil
 	})
-	s.reporter = newReporter(client, func(gang.Key) (gang.Status, bool) {
+	s.reporter = newReporter(client, kinds("muster"), func(gang.Key) (gang.Status, bool) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.gang, s.gang.State != ""

@@ -39,7 +39,7 @@ func (s *Shared) watchSources(ctx context.Context, h fwk.Handle) error {
 	if err != nil {
 		return fmt.Errorf("building the client for custom resources: %w", err)
 	}
-	reporter := newReporter(client, s.Gangs.status, clock.RealClock{})
+	reporter := newReporter(client, kinds(h.ProfileName()), s.Gangs.status, clock.RealClock{})
 	s.Gangs.touched = reporter.touch
 	go reporter.run(ctx)
 
@@ -52,7 +52,7 @@ func (s *Shared) watchSources(ctx context.Context, h fwk.Handle) error {
 		unread.Go(func() { cache.WaitForCacheSync(ctx.Done(), synced) })
 	}
 	served := h.ClientSet().Discovery()
-	for _, k := range kinds() {
+	for _, k := range reporter.kinds {
 		unread.Add(1)
 		go whenServed(ctx, served, k.resource, "its PodGroups make no gangs here", unread.Done, func() (cache.InformerSynced, error) {
 			groups, err := s.watchPodGroups(ctx, client, k, reporter)

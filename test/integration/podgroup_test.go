@@ -286,3 +286,23 @@ func TestCoschedulingsOwnDefinition(t *testing.T) {
 		}
 	}
 }
+
+// TestPodGroupOfAnotherMusterIsLeftAlone, also by one that starts when its status
+// is there.
+func TestPodGroupOfAnotherMusterIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	const whole = "Scheduling g1 1/1 0+0-0 Scheduled=True:Scheduled Ready=False:Starting"
+	run := func(x *trial) groups {
+		c := x.cluster(t, "8")
+		c.createGroup("gang", 1)
+		c.create(c.grouped("gang", 0, "1"))
+		g := c.groups(faulty.sandbox.Config, customGroups)
+		g.waitStatus("gang", whole)
+		return g
+	}
+	one := run(newTrial(t, "muster-one"))
+	run(newTrial(t, "muster-two"))
+	if got := one.status("gang").String(); got != whole {
+		t.Errorf("the status that one Muster wrote becomes %q when another reports", got)
+	}
+}
