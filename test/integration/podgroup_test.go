@@ -239,6 +239,9 @@ func TestPodGroupMadeAnew(t *testing.T) {
 	if err := g.Delete(t.Context(), "anew", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	c.createGroup("next", 1) // who has started it has heard of the deletion
+	c.create(c.grouped("next", 0, "1"))
+	c.waitBound("next", 1)
 	c.create(c.grouped("anew", 2, "1"))
 	c.waitEvent("anew-2", "WaitingForGang", "PodGroup "+c.ns+"/anew does not exist")
 	if got := c.bound("anew"); len(got) != 2 {
