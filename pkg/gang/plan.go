@@ -23,6 +23,8 @@ type Class struct {
 	Images string
 	// Seconds until the images of a member are ready, by node; nil if it does not matter.
 	Seconds []float64
+	// Wait is what of those is for pulls that are under way; nil for nothing.
+	Wait []float64
 	// Price of having the images pulled there for the first member, by node, in
 	// the unit of a node's load; nil for nothing.
 	Price []float64
@@ -69,7 +71,8 @@ type Placement map[string]string
 // without its hardest members; and as given. Members whose role the gang lacks
 // come before others. A class whose images make a difference takes nodes so that
 // its slowest member starts as early as it can, and with what slack is left so
-// that load and pulls are shared out (see spread). Any other takes the nodes that
+// that load and pulls are shared out (see spread); if the gang finds no place so,
+// it is tried once more as if images did not matter. Any other takes the nodes that
 // have room for most of its members first, in the order of the names.
 //
 // A node's room is arithmetic; whether it accepts a member is for the trial to
@@ -95,7 +98,20 @@ func Plan(c Cluster, turn Turn, classes []Class, t Trial) (Placement, Verdict) {
 			return p.success(turn)
 		}
 	}
+	if p.blind = p.choosy(); p.blind {
+		for _, stage := range stages {
+			if p.tryAll(stage.scopes) {
+				return p.success(turn)
+			}
+		}
+	}
 	return nil, p.refusal(turn, stages[len(stages)-1])
+}
+
+// choosy reports whether images may have cost several classes a place that there
+// is: one class alone finds it in any order of the nodes.
+func (p *planner) choosy() bool {
+	return slices.ContainsFunc(p.classes, func(c Class) bool { return c.Seconds != nil && (len(p.classes) > 1 || c.Coupled) })
 }
 
 // planner is the state of one call of Plan.
@@ -119,6 +135,7 @@ type planner struct {
 	// obstructed is set when a node refused for what pods on it or elsewhere do,
 	// other than take room.
 	obstructed bool
+	blind      bool   // images do not matter
 	effort     int    // that is left for search
 	tried      *scope // what is placed is how this scope was filled last,
 	by         []int  // in this order

@@ -37,7 +37,7 @@ func (p *planner) search(s *scope) bool {
 	for i, class := range p.classes {
 		f.coupled = f.coupled || class.Coupled
 		p.effort -= s.size(p)
-		f.nodes = append(f.nodes, p.walk(i, len(class.UIDs), s).next(unlimited))
+		f.nodes = append(f.nodes, p.walk(i, len(class.UIDs), s).all())
 	}
 	return f.find(0, 0)
 }

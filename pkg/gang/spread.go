@@ -100,7 +100,7 @@ func (p *planner) pullsOn(i, n int) bool {
 // seconds is the time until a member of class i is ready on node n, behind those
 // that are placed there and pull something else.
 func (p *planner) seconds(i, n int) float64 {
-	if p.classes[i].Seconds == nil {
+	if p.classes[i].Seconds == nil || p.blind {
 		return 0
 	}
 	sum := p.classes[i].Seconds[n]
@@ -111,7 +111,10 @@ func (p *planner) seconds(i, n int) float64 {
 	for at, other := range placed {
 		images := p.classes[other].Images
 		if images != p.classes[i].Images && !slices.ContainsFunc(placed[:at], func(before int) bool { return p.classes[before].Images == images }) {
-			sum += p.classes[other].Seconds[n]
+			sum += p.classes[other].Seconds[n] // the queue before it is in the sum already
+			if wait := p.classes[other].Wait; wait != nil {
+				sum -= wait[n]
+			}
 		}
 	}
 	return sum

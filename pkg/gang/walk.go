@@ -32,7 +32,7 @@ func (p *planner) walk(class, want int, s *scope) *walk {
 // next returns up to max nodes, each once; none at the end.
 func (w *walk) next(max int) []int {
 	nodes := make([]int, 0, min(max, fewNodes))
-	images := w.p.classes[w.class].Seconds != nil
+	images := w.p.classes[w.class].Seconds != nil && !w.p.blind
 	for total := w.s.size(w.p); w.at < total; w.at++ {
 		if len(nodes) == max {
 			return nodes

@@ -16,7 +16,7 @@ import (
 //
 //	puller [key=value...]  how nodes pull that are set from now on: rate link parallel eager peers in MB/s,
 //	                       layer= and image= seconds, rack= pool=; default rate=40 parallel=1, nothing beside bytes
-//	registry MB/s | rack NAME MB/s
+//	registry MB/s | racks MB/s
 //	node n1 [platform=P] [pressed]   replace what n1 says; one image a line: [xREPEAT] MB NAME...
 //	remove n1
 //	manifest DIGEST [platform=P] KEY...   one layer a line: MB DIGEST
@@ -48,8 +48,8 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		s.setPuller(t, options)
 	case "registry":
 		inv.SetRegistry(number(t, words[0]) * 1e6)
-	case "rack":
-		inv.SetRack(words[0], number(t, words[1])*1e6)
+	case "racks":
+		inv.SetRacks(number(t, words[0]) * 1e6)
 	case "node":
 		inv.SetNode(words[0], Node{
 			Platform: options["platform"], Pressed: slices.Contains(words, "pressed"), Images: reports(t, d), Puller: s.puller,

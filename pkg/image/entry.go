@@ -15,7 +15,9 @@ type entry struct {
 	// moved are the nodes that have another image under this key than the
 	// manifest says: a tag was moved after they pulled it.
 	moved set
-	// wanted counts the promises and the running pods that keep the entry.
+	// alone is the image's key as the only digest of it.
+	alone *names
+	// wanted counts the promises that keep the entry.
 	wanted int
 }
 

@@ -2,7 +2,6 @@ package image
 
 import (
 	"cmp"
-	"math"
 	"slices"
 )
 
@@ -46,7 +45,7 @@ type Estimates struct {
 
 // needed is what the images are made of on nodes of one platform.
 type needed struct {
-	layers []*layer
+	layers map[*layer]bool
 	total  cost
 }
 
@@ -69,7 +68,10 @@ func (inv *Inventory) Estimate(ask Ask) *Estimates {
 	}
 	e.by = make([]needed, len(inv.platforms))
 	for at, platform := range inv.platforms {
-		e.by[at] = e.on(platform)
+		if platform.nodes == 0 {
+			continue
+		}
+		e.by[at] = e.on(platform.name)
 		e.Largest = max(e.Largest, e.by[at].total.bytes)
 	}
 	e.cold = make([]cost, len(inv.slots))
@@ -79,7 +81,7 @@ func (inv *Inventory) Estimate(ask Ask) *Estimates {
 		}
 	}
 	for at := range e.by {
-		for _, l := range e.by[at].layers {
+		for l := range e.by[at].layers {
 			for slot := range l.on.all() {
 				if inv.plat[slot] == at {
 					e.cold[slot].less(l)
@@ -96,21 +98,32 @@ func (inv *Inventory) Estimate(ask Ask) *Estimates {
 // here takes off what the image costs where it is by its key.
 func (e *Estimates) here(need Need) {
 	image := e.inv.images[need.Key]
-	if !image.known() {
+	if !image.known() || need.Always {
 		return
 	}
-	if !need.Always {
-		for slot := range image.whole.on.all() {
-			e.cold[slot].asked--
-		}
-		for slot := range image.moved.all() { // its layers were not taken off, and are not needed
-			for _, l := range e.layersOf(image, e.inv.slots[slot].platform) {
-				if !l.on.has(slot) {
-					e.cold[slot].less(l)
-				}
-			}
-		}
+	for slot := range image.whole.on.all() {
+		e.cold[slot].asked--
 	}
+	for slot := range image.moved.all() { // its layers were not taken off, and are not needed
+		e.cold[slot] = e.exactly(e.inv.slots[slot], e.cold[slot].asked)
+	}
+}
+
+// exactly works out what one node lacks, image by image.
+func (e *Estimates) exactly(n *node, asked int32) cost {
+	c, seen := cost{asked: asked}, map[*layer]bool{}
+	for _, need := range e.ask.Needs {
+		if !e.inv.images[need.Key].known() {
+			continue
+		}
+		e.inv.missing(n, need, func(l *layer) {
+			if !seen[l] {
+				seen[l] = true
+				c.more(l)
+			}
+		})
+	}
+	return c
 }
 
 func (e *Estimates) layersOf(image *entry, platform string) []*layer {
@@ -125,7 +138,7 @@ func (e *Estimates) layersOf(image *entry, platform string) []*layer {
 
 // on returns what the images are made of on nodes of a platform.
 func (e *Estimates) on(platform string) needed {
-	var n needed
+	n := needed{layers: map[*layer]bool{}}
 	for _, need := range e.ask.Needs {
 		image := e.inv.images[need.Key]
 		if !image.known() {
@@ -133,17 +146,20 @@ func (e *Estimates) on(platform string) needed {
 		}
 		n.total.asked++
 		for _, l := range e.layersOf(image, platform) {
-			if slices.Contains(n.layers, l) {
-				continue
-			}
-			n.layers = append(n.layers, l)
-			n.total.bytes = add(n.total.bytes, l.bytes)
-			if l.bytes > smallLayer {
-				n.total.layers++
+			if !n.layers[l] {
+				n.layers[l] = true
+				n.total.more(l)
 			}
 		}
 	}
 	return n
+}
+
+func (c *cost) more(l *layer) {
+	c.bytes = add(c.bytes, l.bytes)
+	if l.bytes > smallLayer {
+		c.layers++
+	}
 }
 
 func (c *cost) less(l *layer) {
@@ -153,12 +169,16 @@ func (c *cost) less(l *layer) {
 	}
 }
 
-// Of returns what the images cost on a node. A node that is not known has
-// nothing, and costs what the most costly one does.
+// Of returns what the images cost on a node. One that is not known has nothing,
+// and pulls like the one that spoke last.
 func (e *Estimates) Of(name string) Estimate {
+	if !e.Known {
+		return Estimate{}
+	}
 	n := e.inv.nodes[name]
-	if n == nil || !e.Known {
-		return Estimate{Bytes: e.Largest}
+	if n == nil {
+		rate := max(1, e.inv.common.BytesPerSecond)
+		return Estimate{Bytes: e.Largest, Seconds: float64(e.Largest) / rate}
 	}
 	c := e.cold[n.slot]
 	if c.asked == 0 && c.bytes <= 0 {
@@ -181,7 +201,7 @@ func (e *Estimates) joins(n *node, c *cost) []*promise {
 		}
 		brings := false
 		for _, l := range p.brings {
-			if slices.Contains(need.layers, l) {
+			if need.layers[l] {
 				brings = true
 				c.less(l)
 			}
@@ -211,21 +231,37 @@ func (inv *Inventory) wait(n *node, gang string, before, joins []*promise, other
 		}
 		return seconds, rate
 	}
-	running, shortest := 0, math.Inf(1)
 	now := inv.rate(n, 0, others)
-	for _, p := range before {
-		if p.counts(gang) && !p.arrived() {
-			running++
-			shortest = min(shortest, p.left(now))
-		}
-	}
 	for _, p := range joins {
 		seconds = max(seconds, p.left(now))
 	}
-	if n.puller.Parallel != 0 && running >= n.puller.Parallel {
-		return max(seconds, shortest), now
+	if free := n.free(gang, before, now); free > 0 {
+		return max(seconds, free), now
 	}
 	return seconds, inv.rate(n, 1, 1+others)
+}
+
+// free is the seconds until one of the node's parallel pulls is free for a pull
+// after those in the queue, at a rate; 0 if one is.
+func (n *node) free(gang string, before []*promise, rate float64) float64 {
+	if n.puller.Parallel == 0 {
+		return 0
+	}
+	ends := make([]float64, 0, n.puller.Parallel) // of each pull that goes on
+	for _, p := range before {
+		switch left := p.left(rate); {
+		case !p.counts(gang) || p.arrived():
+		case len(ends) < n.puller.Parallel:
+			ends = append(ends, left)
+		default:
+			first := slices.Index(ends, slices.Min(ends))
+			ends[first] += left
+		}
+	}
+	if len(ends) < n.puller.Parallel {
+		return 0
+	}
+	return slices.Min(ends)
 }
 
 // Same reports whether it is certain, without looking at any node, that every
@@ -240,38 +276,44 @@ func (inv *Inventory) Same(needs []Need) bool {
 	return true
 }
 
+// worthwhile is the seconds by which warm nodes have to be ahead to stand out.
+const worthwhile = 2.0
+
 // Warm returns the nodes that fetch little of the images beside the others, the
 // ones that are ready first leading: at most a tenth of the way from the least
-// that a node fetches to the most. It returns none if no node stands out, for all
-// are alike or more than a quarter do: any sample has some of those.
+// that a node fetches to the most. It returns none if no node stands out: if all
+// are alike, or two seconds apart, or if more than a quarter do, for any sample has
+// some of those.
 func (e *Estimates) Warm() []string {
 	if !e.Known {
 		return nil
 	}
+	// What is on its way matters where something is; elsewhere cold is all there is.
+	fetches := func(slot int) int64 {
+		if e.inv.pulling.has(slot) {
+			return e.Of(e.inv.slots[slot].name).Bytes
+		}
+		return max(0, e.cold[slot].bytes)
+	}
 	least := e.Largest
 	for slot, n := range e.inv.slots {
 		if n != nil {
-			least = min(least, max(0, e.cold[slot].bytes))
+			least = min(least, fetches(slot))
 		}
 	}
-	limit := least + (e.Largest-least)/10
+	if float64(e.Largest-least) < worthwhile*e.inv.common.BytesPerSecond {
+		return nil
+	}
 	type warm struct {
 		name string
 		cost float64
 	}
 	var found []warm
-	look := func(n *node) {
-		if of := e.Of(n.name); of.Bytes <= limit {
+	for slot, n := range e.inv.slots {
+		if n != nil && fetches(slot) <= least+(e.Largest-least)/10 {
+			of := e.Of(n.name)
 			found = append(found, warm{n.name, of.Seconds * (1 + of.Price)})
 		}
-	}
-	for slot, n := range e.inv.slots {
-		if n != nil && limit < e.Largest && e.cold[slot].bytes <= limit && !e.inv.pulling.has(slot) {
-			look(n)
-		}
-	}
-	for slot := range e.inv.pulling.all() {
-		look(e.inv.slots[slot])
 	}
 	if len(found)*4 > len(e.inv.nodes) {
 		return nil

@@ -44,23 +44,26 @@ type Node struct {
 // while it is written.
 type Inventory struct {
 	nodes     map[string]*node
-	slots     []*node  // by slot; nil for a free one
-	platforms []string // that nodes have, or had
-	plat      []int    // by slot: the place of the node's platform in platforms; -1 for a free one
+	slots     []*node // by slot; nil for a free one
+	platforms []platform
+	plat      []int // by slot: the place of the node's platform in platforms; -1 for a free one
 	images    map[string]*entry
 	manifests map[string]*manifest
-	layers    map[string]*layer // by digest
-	blobs     []*layer          // by ID; nil for a free one
+	layers    map[blobKey]*layer
+	blobs     []*layer // by ID; nil for a free one
 	freeIDs   []int32
 	// free are the slots of nodes that were removed, to be given out again
 	// so that the sets stay as small as the cluster.
 	free []int
 
 	promises map[string]*promise // by pod
+	early    map[string]*early   // by node that is not known yet
+	common   Puller              // of the node that spoke last
 	pulling  set                 // the slots of the nodes with promises
 	aging    set                 // the slots of the nodes with images that they do not list
 	registry pipe
 	racks    map[string]*pipe
+	rackLink float64            // capacity of each rack
 	learnt   map[string]*learnt // by pool
 	now      time.Time          // of the last advance
 }
@@ -75,6 +78,7 @@ type node struct {
 	rack     *pipe
 	held     []holding
 	cut      bool    // its list is cut off
+	until    int64   // when the first image that it does not list may be gone, in Unix seconds; 0 for none
 	layers   []int32 // IDs, ascending, of the layers of what it holds
 	queue    []*promise
 	active   int // pulls that take bytes now
@@ -83,8 +87,7 @@ type node struct {
 // holding is one key on one node.
 type holding struct {
 	image *entry
-	// digest is the same image of the same repository by its digest, or nil.
-	digest *entry
+	names *names // of the same image; nil for none
 	// bytes as this node reports them; 0 if it does not say.
 	bytes int64
 	// until is when an image that is not listed is believed to be gone, in Unix
@@ -99,8 +102,8 @@ type holding struct {
 func NewInventory() *Inventory {
 	return &Inventory{
 		nodes: map[string]*node{}, images: map[string]*entry{},
-		manifests: map[string]*manifest{}, layers: map[string]*layer{},
-		promises: map[string]*promise{}, racks: map[string]*pipe{}, learnt: map[string]*learnt{},
+		manifests: map[string]*manifest{}, layers: map[blobKey]*layer{},
+		promises: map[string]*promise{}, early: map[string]*early{}, racks: map[string]*pipe{}, learnt: map[string]*learnt{},
 	}
 }
 
@@ -108,22 +111,25 @@ func NewInventory() *Inventory {
 // slices. It costs O(names before + names now), and their layers.
 func (inv *Inventory) SetNode(name string, is Node, now time.Time) {
 	n := inv.nodes[name]
-	if n == nil {
+	isNew := n == nil
+	if isNew {
 		n = &node{name: name, slot: inv.slot()}
 		inv.nodes[name], inv.slots[n.slot] = n, n
 	}
 	inv.leave(n)
 	n.platform, n.pressed, n.puller = is.Platform, is.Pressed, is.Puller
-	inv.plat[n.slot] = inv.platform(is.Platform)
-	n.rack = inv.rack(is.Puller.Rack)
+	inv.platform(n)
+	inv.common = is.Puller
+	inv.setRack(n, is.Puller.Rack)
 	inv.join(n)
 
 	cut, wasCut := len(is.Images) == ListCap, n.cut
 	n.cut = cut
 	before := n.held
-	n.held = inv.holdings(is.Images)
+	held, listed := inv.holdings(is.Images)
+	n.held = held
 	for _, h := range before { // what it has beside its list
-		if at := n.at(h.image); at >= 0 {
+		if at, ok := listed[h.image]; ok {
 			n.held[at].pods = h.pods
 			continue
 		}
@@ -145,8 +151,12 @@ func (inv *Inventory) SetNode(name string, is Node, now time.Time) {
 		h.image.whole.on.add(n.slot)
 	}
 	inv.age(n, now)
+	inv.expand(n)
 	for _, h := range before {
 		inv.forget(h.image)
+	}
+	if isNew {
+		inv.catchUp(n, now)
 	}
 }
 
@@ -161,9 +171,13 @@ func (inv *Inventory) RemoveNode(name string) {
 		inv.Undo(p.pod)
 	}
 	inv.leave(n)
+	inv.setRack(n, "")
 	for _, h := range n.held {
 		h.image.remove(n.slot, h.bytes)
 		h.image.moved.remove(n.slot)
+		if h.pods > 0 {
+			inv.earlyOn(name).pods[h.image.key] = h.pods // their ends are still to come
+		}
 	}
 	for _, id := range n.layers {
 		inv.blobs[id].on.remove(n.slot)
@@ -172,37 +186,44 @@ func (inv *Inventory) RemoveNode(name string) {
 		inv.forget(h.image)
 	}
 	delete(inv.nodes, name)
+	inv.platforms[inv.plat[n.slot]].nodes--
 	inv.slots[n.slot], inv.plat[n.slot] = nil, -1
 	inv.pulling.remove(n.slot)
 	inv.aging.remove(n.slot)
 	inv.free = append(inv.free, n.slot)
 }
 
-// Ran notes that a pod runs these images on a node, or did: they are there.
+// Ran notes that a pod runs these images on a node, or did: they are there. The
+// node may not be known yet.
 func (inv *Inventory) Ran(name string, keys []string, now time.Time) {
 	n := inv.nodes[name]
 	if n == nil {
+		inv.earlyOn(name).count(keys, 1)
 		return
 	}
+	isNew := false
 	for _, key := range keys {
 		e := inv.entry(key)
 		at := n.at(e)
 		if at < 0 {
 			e.add(n.slot, 0)
-			at = len(n.held)
+			at, isNew = len(n.held), true
 			n.held = append(n.held, holding{image: e, until: n.later(now)})
 		} else if n.held[at].until != 0 {
 			n.held[at].until = n.later(now)
 		}
 		n.held[at].pods++
 	}
-	inv.age(n, now)
+	if isNew {
+		inv.expand(n)
+	}
 }
 
 // Ended notes that a pod of which Ran was told runs no more.
 func (inv *Inventory) Ended(name string, keys []string, now time.Time) {
 	n := inv.nodes[name]
 	if n == nil {
+		inv.earlyOn(name).count(keys, -1)
 		return
 	}
 	for _, key := range keys {
@@ -216,33 +237,35 @@ func (inv *Inventory) Ended(name string, keys []string, now time.Time) {
 			}
 		}
 	}
-	inv.age(n, now)
+	if inv.age(n, now) {
+		inv.expand(n)
+	}
 }
 
 // age drops from what the node holds what it does not list and is not believed
-// to have any more, and works out the node's layers.
-func (inv *Inventory) age(n *node, now time.Time) {
-	unlisted := false
+// to have any more, and reports whether there was any.
+func (inv *Inventory) age(n *node, now time.Time) bool {
 	var gone []*entry
+	n.until = 0
 	n.held = slices.DeleteFunc(n.held, func(h holding) bool {
 		drop := h.pods == 0 && (n.pressed || h.until != 0 && h.until <= now.Unix())
 		if drop {
 			h.image.remove(n.slot, h.bytes)
 			h.image.moved.remove(n.slot)
 			gone = append(gone, h.image)
-		} else if h.until != 0 && h.pods == 0 {
-			unlisted = true
+		} else if h.until != 0 && h.pods == 0 && (n.until == 0 || h.until < n.until) {
+			n.until = h.until
 		}
 		return drop
 	})
 	inv.aging.remove(n.slot)
-	if unlisted {
+	if n.until != 0 {
 		inv.aging.add(n.slot)
 	}
-	inv.expand(n)
 	for _, e := range gone {
 		inv.forget(e)
 	}
+	return len(gone) > 0
 }
 
 // Bytes returns the largest size that a node reports for the image, or what its
@@ -276,14 +299,32 @@ func (n *node) later(now time.Time) int64 {
 	return now.Add(listLag).Unix()
 }
 
-// platform returns the place of a platform among those of the nodes.
-func (inv *Inventory) platform(name string) int {
-	at := slices.Index(inv.platforms, name)
+// platform notes which platform the node has. Those that no node has are used
+// again, so that there are never more than nodes.
+func (inv *Inventory) platform(n *node) {
+	if at := inv.plat[n.slot]; at >= 0 {
+		if inv.platforms[at].name == n.platform {
+			return
+		}
+		inv.platforms[at].nodes--
+	}
+	at := slices.IndexFunc(inv.platforms, func(p platform) bool { return p.nodes > 0 && p.name == n.platform })
+	if at < 0 {
+		at = slices.IndexFunc(inv.platforms, func(p platform) bool { return p.nodes == 0 })
+	}
 	if at < 0 {
 		at = len(inv.platforms)
-		inv.platforms = append(inv.platforms, name)
+		inv.platforms = append(inv.platforms, platform{})
 	}
-	return at
+	inv.platforms[at].name = n.platform
+	inv.platforms[at].nodes++
+	inv.plat[n.slot] = at
+}
+
+// platform is one that nodes have, or had.
+type platform struct {
+	name  string
+	nodes int
 }
 
 // slot returns a slot that no node has.
@@ -315,35 +356,67 @@ func (inv *Inventory) forget(e *entry) {
 }
 
 // holdings returns each key of the images once, with the largest size given
-// for it, and makes entries for keys that are new.
-func (inv *Inventory) holdings(images []Report) []holding {
-	var held []holding
-	at := map[*entry]int{}
+// for it, and the place of each; it makes entries for keys that are new.
+func (inv *Inventory) holdings(images []Report) (held []holding, at map[*entry]int) {
+	at = map[*entry]int{}
 	for _, r := range images {
+		also := inv.digests(r.Names)
 		for _, key := range r.Names {
 			e := inv.entry(key)
 			i, twice := at[e]
 			if !twice {
 				i = len(held)
 				at[e] = i
-				held = append(held, holding{image: e, digest: inv.byDigest(key, r.Names)})
+				held = append(held, holding{image: e, names: also})
 			}
 			held[i].bytes = max(held[i].bytes, plausible(r.Bytes))
 		}
 	}
-	return held
+	return slices.Clip(held), at
 }
 
-// byDigest returns the image by that of its names which is a digest in the same
-// repository as key, or nil.
-func (inv *Inventory) byDigest(key string, names []string) *entry {
-	prefix := repository(key) + "@"
-	for _, name := range names {
-		if strings.HasPrefix(name, prefix) {
-			return inv.entry(name)
+// digests returns the digests among the keys. Most images have one, which all
+// nodes share.
+func (inv *Inventory) digests(keys []string) *names {
+	var found *names
+	for _, key := range keys {
+		if !strings.Contains(key, "@") {
+			continue
 		}
+		e := inv.entry(key)
+		if e.alone == nil {
+			e.alone = &names{[]string{e.key}}
+		}
+		if found == nil {
+			found = e.alone
+			continue
+		}
+		found = &names{append(slices.Clip(found.digests), e.key)}
 	}
-	return nil
+	return found
+}
+
+// names are what a node calls one image.
+type names struct{ digests []string }
+
+// other reports whether the node has another image under the key than the
+// manifest is of: it gives digests in the key's repository, and none of them is
+// the manifest's.
+func (h *holding) other(m *manifest) bool {
+	prefix, other := repository(h.image.key)+"@", false
+	if h.names == nil {
+		return false
+	}
+	for _, digest := range h.names.digests {
+		if !strings.HasPrefix(digest, prefix) {
+			continue
+		}
+		if slices.ContainsFunc(m.images, func(e *entry) bool { return e.key == digest }) {
+			return false
+		}
+		other = true
+	}
+	return other
 }
 
 // repository returns a key without its tag or digest.

@@ -27,17 +27,26 @@ type promise struct {
 	bytes  int64    // of those
 
 	done  float64 // bytes of those that have arrived
-	fixed float64 // seconds that are left, beside those for bytes
+	over  float64 // seconds that it takes beside those for bytes
+	fixed float64 // of those, what is left
 }
+
+// maxQueue is how many promises a node has at most. More is no kubelet's queue but
+// somebody who binds pods without end; they count for nothing.
+const maxQueue = 128
 
 // Reserve promises the pod's images to a node: softly, so that it counts for the
 // members of its gang only, which may be none. A second promise of a pod takes the
-// place of the first. A node that is not known, or has all it needs, promises
-// nothing. It costs O(layers of the node's queue).
+// place of the first. A node that has all it needs promises nothing; one that is
+// not known keeps the promise until it is. It costs O(layers of the node's queue).
 func (inv *Inventory) Reserve(pod, gang, name string, needs []Need, now time.Time) {
 	inv.Undo(pod)
 	n := inv.nodes[name]
-	if n == nil || !slices.ContainsFunc(needs, func(need Need) bool { return inv.asks(n, need) }) {
+	if n == nil {
+		inv.earlyOn(name).promises[pod] = earlyPromise{gang: gang, needs: slices.Clone(needs)}
+		return
+	}
+	if len(n.queue) >= maxQueue || !slices.ContainsFunc(needs, func(need Need) bool { return inv.asks(n, need) }) {
 		return
 	}
 	inv.Advance(now)
@@ -49,13 +58,26 @@ func (inv *Inventory) Reserve(pod, gang, name string, needs []Need, now time.Tim
 	n.queue = append(n.queue, p) // soft: it takes no bytes yet
 	inv.pulling.add(n.slot)
 	inv.settle(n)
-	p.fixed = inv.overhead(n, p)
+}
+
+// Pulling notes that a pod which somebody else bound, or of which Reserve was not
+// told, may be pulling on a node since some time: nothing is learnt from it.
+func (inv *Inventory) Pulling(pod, gang, name string, needs []Need, now time.Time) {
+	inv.Reserve(pod, gang, name, needs, now)
+	inv.Bind(pod, now)
+	if p := inv.promises[pod]; p != nil {
+		p.telling = false
+	}
 }
 
 // Bind makes the pod's promise firm: its node starts to pull.
 func (inv *Inventory) Bind(pod string, now time.Time) {
 	p := inv.promises[pod]
-	if p == nil || p.firm {
+	if p == nil {
+		inv.bindEarly(pod)
+		return
+	}
+	if p.firm {
 		return
 	}
 	inv.Advance(now)
@@ -75,13 +97,20 @@ func (inv *Inventory) Bind(pod string, now time.Time) {
 		seconds += other.left(rate)
 	}
 	p.bound, p.telling = now, inv.tells(p)
-	p.deadline = now.Add(time.Duration((3*seconds + 60) * float64(time.Second)))
+	p.deadline = now.Add(overdue(seconds))
+}
+
+// overdue is after how long a promise that should take so many seconds is not
+// believed any more; 30 years at most.
+func overdue(seconds float64) time.Duration {
+	return time.Duration(min(3*seconds+60, 1e9) * float64(time.Second))
 }
 
 // Undo takes the pod's promise back, if there is one.
 func (inv *Inventory) Undo(pod string) {
 	p := inv.promises[pod]
 	if p == nil {
+		inv.undoEarly(pod)
 		return
 	}
 	delete(inv.promises, pod)
@@ -101,24 +130,34 @@ func (inv *Inventory) Undo(pod string) {
 	}
 }
 
-// Promised reports the node on which the pod has a promise, and whether it is firm.
-func (inv *Inventory) Promised(pod string) (node string, firm, ok bool) {
-	p := inv.promises[pod]
-	if p == nil {
-		return "", false, false
+// Promised reports the node on which the pod has a promise.
+func (inv *Inventory) Promised(pod string) (node string, ok bool) {
+	if p := inv.promises[pod]; p != nil {
+		return p.node.name, true
 	}
-	return p.node.name, p.firm, true
+	for name, e := range inv.early {
+		if _, ok := e.promises[pod]; ok {
+			return name, true
+		}
+	}
+	return "", false
 }
+
+// advanceEvery is how much of the time Advance lets pass before it looks at every
+// pull again.
+const advanceEvery = 0.2 // seconds
 
 // Advance has the pulls go on to the present, drops promises that are overdue,
 // and images that are believed to be gone. The past is as it was: an earlier time
-// changes nothing. It costs O(nodes that pull).
+// changes nothing, and one a moment later neither. A promise is overdue when its
+// pod does not run long after the images should be there. It costs O(nodes that
+// pull).
 func (inv *Inventory) Advance(now time.Time) {
 	if inv.now.IsZero() {
 		inv.now = now
 	}
 	passed := now.Sub(inv.now).Seconds()
-	if passed <= 0 {
+	if passed < advanceEvery {
 		return
 	}
 	inv.now = now
@@ -129,18 +168,21 @@ func (inv *Inventory) Advance(now time.Time) {
 		inv.run(n, passed)
 		inv.join(n)
 		for _, p := range n.queue {
-			if p.firm && !now.Before(p.deadline) {
+			switch {
+			case !p.firm || now.Before(p.deadline):
+			case p.arrived():
 				late = append(late, p.pod)
+			default: // others have come in its way since
+				p.deadline = now.Add(overdue(p.left(inv.alone(n))))
 			}
 		}
 	}
 	for _, pod := range late {
 		inv.Undo(pod)
 	}
-	for slot := range inv.aging.all() {
-		n := inv.slots[slot]
-		if slices.ContainsFunc(n.held, func(h holding) bool { return h.until != 0 && h.pods == 0 && h.until <= now.Unix() }) {
-			inv.age(n, now)
+	for _, slot := range slices.Collect(inv.aging.all()) { // which age changes
+		if n := inv.slots[slot]; n.until <= now.Unix() && inv.age(n, now) {
+			inv.expand(n)
 		}
 	}
 }
@@ -149,18 +191,30 @@ func (inv *Inventory) Advance(now time.Time) {
 // firm ones after the firm ones before them, soft ones after those and the ones
 // of their own gang.
 func (inv *Inventory) settle(n *node) {
-	for i, p := range n.queue {
+	firm, soft := map[*layer]bool{}, map[string]map[*layer]bool{}
+	for _, p := range n.queue {
+		brought := firm
+		if !p.firm {
+			if brought = soft[p.gang]; brought == nil || p.gang == "" {
+				brought = map[*layer]bool{}
+				soft[p.gang] = brought
+			}
+		}
+		bytes := p.bytes
 		p.brings, p.bytes = p.brings[:0], 0
 		for _, need := range p.needs {
 			inv.missing(n, need, func(l *layer) {
-				if !slices.Contains(p.brings, l) && !slices.ContainsFunc(n.queue[:i], func(before *promise) bool {
-					return before.counts(p.gang) && slices.Contains(before.brings, l)
-				}) {
+				if !firm[l] && !brought[l] {
+					brought[l] = true
 					p.brings = append(p.brings, l)
 					p.bytes = add(p.bytes, l.bytes)
 				}
 			})
 		}
+		p.telling = p.telling && p.bytes == bytes
+		over := inv.overhead(n, p)
+		p.fixed = max(0, p.fixed+over-p.over)
+		p.over = over
 	}
 }
 

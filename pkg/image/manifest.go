@@ -48,13 +48,17 @@ type layer struct {
 }
 
 // SetManifest states or replaces a manifest. The Inventory keeps none of the
-// slices. A layer has the bytes that were stated for it first.
+// slices. Layers of one digest and of different sizes are different layers: who
+// states a wrong size states it of nobody else's image.
 func (inv *Inventory) SetManifest(m Manifest) {
-	inv.RemoveManifest(m.Digest)
+	before := inv.manifests[m.Digest]
+	inv.detach(before)
 	known := &manifest{digest: m.Digest, platform: m.Platform}
 	inv.manifests[m.Digest] = known
+	seen := make(map[*layer]bool, len(m.Layers))
 	for _, l := range m.Layers {
-		if blob := inv.blob(l); !slices.Contains(known.layers, blob) {
+		if blob := inv.blob(l); !seen[blob] {
+			seen[blob] = true
 			blob.users++
 			known.layers = append(known.layers, blob)
 		}
@@ -68,23 +72,42 @@ func (inv *Inventory) SetManifest(m Manifest) {
 			})
 		}
 	}
-	inv.expandAll(known.images)
+	images := known.images
+	if before != nil {
+		images = append(slices.Clone(images), before.images...)
+	}
+	inv.expandAll(images)
+	inv.drop(before)
 }
 
 // RemoveManifest forgets a manifest: its image counts as a whole from then on.
 func (inv *Inventory) RemoveManifest(digest string) {
-	m := inv.manifests[digest]
+	if m := inv.manifests[digest]; m != nil {
+		inv.detach(m)
+		inv.expandAll(m.images)
+		inv.drop(m)
+	}
+}
+
+// detach takes a manifest from its images, and drop forgets it, once no node has
+// its layers for its sake.
+func (inv *Inventory) detach(m *manifest) {
 	if m == nil {
 		return
 	}
-	delete(inv.manifests, digest)
+	delete(inv.manifests, m.digest)
 	for _, e := range m.images {
 		e.manifests = slices.DeleteFunc(e.manifests, func(other *manifest) bool { return other == m })
 	}
-	inv.expandAll(m.images)
+}
+
+func (inv *Inventory) drop(m *manifest) {
+	if m == nil {
+		return
+	}
 	for _, l := range m.layers {
 		if l.users--; l.users == 0 {
-			delete(inv.layers, l.digest)
+			delete(inv.layers, blobKey{l.digest, l.bytes})
 			inv.blobs[l.id] = nil
 			inv.freeIDs = append(inv.freeIDs, l.id)
 		}
@@ -94,13 +117,20 @@ func (inv *Inventory) RemoveManifest(digest string) {
 	}
 }
 
+// blobKey is what makes two layers the same.
+type blobKey struct {
+	digest string
+	bytes  int64
+}
+
 // blob returns the layer with this digest, and makes it if it is new.
 func (inv *Inventory) blob(l Layer) *layer {
-	known := inv.layers[l.Digest]
+	key := blobKey{l.Digest, plausible(l.Bytes)}
+	known := inv.layers[key]
 	if known != nil {
 		return known
 	}
-	known = &layer{id: int32(len(inv.blobs)), digest: l.Digest, bytes: plausible(l.Bytes)}
+	known = &layer{id: int32(len(inv.blobs)), digest: l.Digest, bytes: key.bytes}
 	if last := len(inv.freeIDs) - 1; last >= 0 {
 		known.id = inv.freeIDs[last]
 		inv.freeIDs = inv.freeIDs[:last]
@@ -108,7 +138,7 @@ func (inv *Inventory) blob(l Layer) *layer {
 	} else {
 		inv.blobs = append(inv.blobs, known)
 	}
-	inv.layers[l.Digest] = known
+	inv.layers[key] = known
 	return known
 }
 
@@ -122,11 +152,22 @@ func (inv *Inventory) expandAll(images []*entry) {
 		}
 	}
 	for slot := range inv.pulling.all() {
-		slots.add(slot)
+		if inv.slots[slot].pulls(images) {
+			slots.add(slot)
+		}
 	}
 	for slot := range slots.all() {
 		inv.expand(inv.slots[slot])
 	}
+}
+
+// pulls reports whether any of the images is promised to the node.
+func (n *node) pulls(images []*entry) bool {
+	return slices.ContainsFunc(n.queue, func(p *promise) bool {
+		return slices.ContainsFunc(p.needs, func(need Need) bool {
+			return slices.ContainsFunc(images, func(e *entry) bool { return e.key == need.Key })
+		})
+	})
 }
 
 // expand works out which layers the node has. Where it has another digest under
@@ -140,7 +181,7 @@ func (inv *Inventory) expand(n *node) {
 		if m == nil {
 			continue
 		}
-		if by := n.held[h].digest; by != nil && !slices.Contains(m.images, by) {
+		if n.held[h].other(m) {
 			e.moved.add(n.slot)
 			continue
 		}

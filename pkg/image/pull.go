@@ -37,6 +37,8 @@ const smallLayer = 100e3
 type pipe struct {
 	capacity float64 // bytes a second; 0 for no limit
 	active   int     // pulls that take bytes from it now
+	name     string
+	nodes    int
 }
 
 // share is what each pull gets if there are more of them than there are now.
@@ -51,24 +53,36 @@ func (p *pipe) share(more int) float64 {
 // 0 for no limit.
 func (inv *Inventory) SetRegistry(bytesPerSecond float64) { inv.registry.capacity = bytesPerSecond }
 
-// SetRack states how many bytes a second the nodes of a rack take in together; 0
-// for no limit.
-func (inv *Inventory) SetRack(name string, bytesPerSecond float64) {
-	if name != "" {
-		inv.rack(name).capacity = bytesPerSecond
+// SetRacks states how many bytes a second the nodes of every rack take in together;
+// 0 for no limit.
+func (inv *Inventory) SetRacks(bytesPerSecond float64) {
+	inv.rackLink = bytesPerSecond
+	for _, p := range inv.racks {
+		p.capacity = bytesPerSecond
 	}
 }
 
-func (inv *Inventory) rack(name string) *pipe {
+// setRack notes in which rack a node is. A rack is there as long as a node is in it.
+func (inv *Inventory) setRack(n *node, name string) {
+	if n.rack != nil && n.rack.name == name {
+		return
+	}
+	if n.rack != nil {
+		if n.rack.nodes--; n.rack.nodes == 0 {
+			delete(inv.racks, n.rack.name)
+		}
+		n.rack = nil
+	}
 	if name == "" {
-		return nil
+		return
 	}
 	p := inv.racks[name]
 	if p == nil {
-		p = &pipe{}
+		p = &pipe{name: name, capacity: inv.rackLink}
 		inv.racks[name] = p
 	}
-	return p
+	p.nodes++
+	n.rack = p
 }
 
 // rate is the bytes a second of one pull on the node if so many more pulls than

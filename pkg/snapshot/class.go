@@ -42,6 +42,19 @@ func bare(containers []v1.Container) []v1.Container {
 	return out
 }
 
+// pullKey returns equal text for pods of one classKey that pull the same: what
+// filters do not look at is which image volumes they have, and what they always
+// ask the registry for.
+func pullKey(pod *v1.Pod) string {
+	always := func(c v1.Container) bool { return c.ImagePullPolicy == v1.PullAlways }
+	if !slices.ContainsFunc(pod.Spec.Volumes, func(vol v1.Volume) bool { return vol.Image != nil }) &&
+		!slices.ContainsFunc(pod.Spec.Containers, always) &&
+		!slices.ContainsFunc(pod.Spec.InitContainers, always) {
+		return ""
+	}
+	return fmt.Sprint(PodImages(pod))
+}
+
 // labelKey returns equal text for pods with equal labels. Labels matter to what
 // members say about one another. What other pods say about them, the filters say
 // in each member's own cycle.

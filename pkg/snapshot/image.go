@@ -9,14 +9,18 @@ import (
 	"github.com/muster-scheduler/muster/pkg/imagename"
 )
 
-// PodImages returns the images that the pod needs, each once, in the order in
-// which a kubelet pulls them: image volumes, init containers, containers.
+// maxImages is how many images of a pod count: more are no pod that anybody waits
+// for, and would cost every scheduling cycle.
+const maxImages = 64
+
+// PodImages returns the images that the pod needs, each once and 64 at most, in the
+// order in which a kubelet pulls them: image volumes, init containers, containers.
 // Ephemeral containers come later and are not part of the start.
 func PodImages(pod *v1.Pod) []image.Need {
 	spec := &pod.Spec
 	needs := make([]image.Need, 0, len(spec.InitContainers)+len(spec.Containers))
 	need := func(name string, policy v1.PullPolicy) {
-		if name == "" {
+		if name == "" || len(needs) == maxImages {
 			return
 		}
 		key, always := imagename.Key(name), policy == v1.PullAlways

@@ -54,6 +54,7 @@ func (i *Images) Serve(profile string, pulls Pulls) error {
 	}
 	i.profiles[profile], i.pulls = true, pulls
 	i.inventory.SetRegistry(pulls.Registry)
+	i.inventory.SetRacks(pulls.Rack)
 	return nil
 }
 

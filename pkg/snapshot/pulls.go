@@ -8,6 +8,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/muster-scheduler/muster/pkg/image"
+	"github.com/muster-scheduler/muster/pkg/imagename"
 	"github.com/muster-scheduler/muster/pkg/metrics"
 )
 
@@ -47,7 +48,7 @@ func (i *Images) podChanged(before, after *v1.Pod) {
 	began := is != nil && (was == nil || !slices.Equal(was.keys, is.keys))
 	now := i.clock.Now()
 	pulled, pulling := pulls(before, now), pulls(after, now)
-	if !ended && !began && !pulled && !pulling && after != nil {
+	if after != nil && !(ended || began || pulled || pulling) {
 		return // without the lock: most of what happens to pods
 	}
 	i.mu.Lock()
@@ -56,12 +57,14 @@ func (i *Images) podChanged(before, after *v1.Pod) {
 	case after == nil:
 		i.inventory.Undo(string(before.UID))
 	case pulling:
+		// A promise that was dropped for it was overdue does not come back.
 		uid := string(after.UID)
-		if node, _, ok := i.inventory.Promised(uid); !ok || node != after.Spec.NodeName {
-			i.inventory.Reserve(uid, gangOf(after), after.Spec.NodeName, PodImages(after), now)
+		if node, ok := i.inventory.Promised(uid); ok && node == after.Spec.NodeName {
+			i.inventory.Bind(uid, now)
+		} else if !pulled {
+			i.inventory.Pulling(uid, gangOf(after), after.Spec.NodeName, PodImages(after), now)
 		}
-		i.inventory.Bind(uid, now)
-	case began: // learn before its images count as there
+	case began && len(after.Spec.InitContainers) == 0: // learn before its images count as there
 		i.inventory.Started(string(after.UID), now)
 	case after.Spec.NodeName != "":
 		i.inventory.Undo(string(after.UID))
@@ -72,15 +75,17 @@ func (i *Images) podChanged(before, after *v1.Pod) {
 	if ended {
 		i.inventory.Ended(was.node, was.keys, now)
 	}
-	if began && i.learns() {
-		for _, l := range i.inventory.Learnt() {
-			metrics.PullRate.WithLabelValues(l.Pool).Set(l.BytesPerSecond)
-		}
+	if began {
+		i.tellLearnt()
 	}
 }
 
-// learns reports whether anything is learnt from pulls.
-func (i *Images) learns() bool { return i.pulls.PoolLabel != "" }
+// tellLearnt shows what was learnt from pulls.
+func (i *Images) tellLearnt() {
+	for _, l := range i.inventory.Learnt() {
+		metrics.PullRate.WithLabelValues(l.Pool).Set(l.BytesPerSecond)
+	}
+}
 
 // running is the images that a pod keeps on its node.
 type running struct {
@@ -88,16 +93,28 @@ type running struct {
 	keys []string
 }
 
-// runs returns what the pod keeps on its node, or nil if none of its containers
-// run: a pod that is Running has all its images, but for those of containers that
-// wait for one.
+// runs returns what the pod keeps on its node, or nil if it does not run: a pod
+// that is Running has all its images, but for those of containers that wait, which
+// may be for an image: it can be changed while a pod runs.
 func runs(pod *v1.Pod) *running {
 	if pod == nil || pod.Spec.NodeName == "" || pod.Status.Phase != v1.PodRunning {
 		return nil
 	}
+	waits := map[string]bool{}
+	for _, s := range pod.Status.ContainerStatuses {
+		if s.State.Waiting != nil {
+			for i := range pod.Spec.Containers {
+				if c := &pod.Spec.Containers[i]; c.Name == s.Name {
+					waits[imagename.Key(c.Image)] = true
+				}
+			}
+		}
+	}
 	r := &running{node: pod.Spec.NodeName}
 	for _, need := range PodImages(pod) {
-		r.keys = append(r.keys, need.Key)
+		if !waits[need.Key] {
+			r.keys = append(r.keys, need.Key)
+		}
 	}
 	return r
 }
@@ -134,7 +151,6 @@ func (i *Images) nodeHandler() cache.ResourceEventHandler {
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		is.Puller = i.pulls.of(node)
-		i.inventory.SetRack(is.Puller.Rack, i.pulls.Rack)
 		i.inventory.SetNode(node.Name, is, i.clock.Now())
 	}
 	return cache.ResourceEventHandlerFuncs{

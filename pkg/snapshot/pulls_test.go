@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -166,5 +167,84 @@ func TestProfilesPullInOneWay(t *testing.T) {
 	err := s.Serve("other", Pulls{Node: image.Puller{BytesPerSecond: 80e6, Parallel: 1, Eager: 1}})
 	if err == nil || !strings.Contains(err.Error(), "profile other") {
 		t.Errorf("Serve() = %v, want an error that names the profile", err)
+	}
+}
+
+// teach has five pods start on five nodes of a pool, and returns what was learnt.
+func teach(t *testing.T, change func(pod *v1.Pod), age, takes time.Duration) []image.Learnt {
+	t.Helper()
+	clock := testingclock.NewFakePassiveClock(time.Unix(1e9, 0))
+	i := newImages()
+	i.clock = clock
+	if err := i.Serve("muster", Pulls{PoolLabel: "pool", Node: image.Puller{BytesPerSecond: 40e6, Parallel: 1, Eager: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	i.SetManifest(image.Manifest{Digest: "m", Keys: []string{"reg.io/app:v1"}, Layers: []image.Layer{{Digest: "l", Bytes: 1e9}}})
+	for n := range 5 {
+		name := fmt.Sprint("n", n)
+		i.nodeHandler().OnAdd(st.MakeNode().Name(name).Label("pool", "p").Obj(), true)
+		pod := st.MakePod().Name(name).UID(name).SchedulerName("muster").Phase(v1.PodPending).Containers([]v1.Container{{Name: "c", Image: "reg.io/app:v1"}}).Obj()
+		pod.CreationTimestamp = metav1.NewTime(clock.Now().Add(-age))
+		change(pod)
+		if age == 0 {
+			i.Reserve(pod, name)
+			i.Bound(pod)
+		}
+		bound := pod.DeepCopy()
+		bound.Spec.NodeName = name
+		i.podHandler().OnAdd(bound, true)
+		clock.SetTime(clock.Now().Add(takes))
+		running := bound.DeepCopy()
+		running.Status.Phase = v1.PodRunning
+		i.podHandler().OnUpdate(bound, running)
+	}
+	return i.inventory.Learnt()
+}
+
+func TestOnlyPullsThatWereSeenWholeTeach(t *testing.T) {
+	tests := map[string]struct {
+		change     func(pod *v1.Pod)
+		age, takes time.Duration
+		want       float64 // MB/s; 0 for nothing
+	}{
+		"a pull of 1 GB in 20 s, and a second for the start": {func(*v1.Pod) {}, 0, 21 * time.Second, 50},
+		"one that began before this process":                 {func(*v1.Pod) {}, 20 * time.Second, 6 * time.Second, 0},
+		"one before an init container that sleeps": {func(pod *v1.Pod) {
+			pod.Spec.InitContainers = []v1.Container{{Name: "i", Image: "reg.io/app:v1"}}
+		}, 0, 80 * time.Second, 0},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := 0.0
+			if learnt := teach(t, tc.change, tc.age, tc.takes); len(learnt) > 0 {
+				got = learnt[0].BytesPerSecond / 1e6
+			}
+			if got != tc.want {
+				t.Errorf("learnt %v MB/s, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestAnImageThatAPodWaitsForIsNotThere(t *testing.T) {
+	s := newShop(t)
+	pod := s.pod("p", "cold", v1.PodRunning)
+	pod.Spec.Containers[0].Image = "reg.io/small:v1"
+	s.podHandler().OnAdd(pod, false)
+	patched := pod.DeepCopy()
+	patched.Spec.Containers[0].Image = "reg.io/app:v1"
+	patched.Status.ContainerStatuses = []v1.ContainerStatus{{Name: "c", State: v1.ContainerState{Waiting: &v1.ContainerStateWaiting{Reason: "ImagePullBackOff"}}}}
+	s.podHandler().OnUpdate(pod, patched)
+	if got := s.cold(); got != 10 {
+		t.Errorf("an image that a running pod fails to pull costs %v s, want 10", got)
+	}
+}
+
+func TestPodsThatComeBeforeTheirNodePull(t *testing.T) {
+	s := newShop(t)
+	s.podHandler().OnAdd(s.pod("p", "late", v1.PodPending), true)
+	s.nodeHandler().OnAdd(st.MakeNode().Name("late").Obj(), true)
+	if node, ok := s.inventory.Promised("p"); !ok || node != "late" {
+		t.Errorf("the pull of a pod that was seen before its node is on %q, want late", node)
 	}
 }

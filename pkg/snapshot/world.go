@@ -126,6 +126,9 @@ func (ws *Worlds) New(ctx context.Context, nodes []fwk.NodeInfo, pods []*v1.Pod,
 		if minded {
 			full += labelKey(pod)
 		}
+		if ws.images != nil {
+			full += pullKey(pod)
+		}
 		if len(pod.Spec.ResourceClaims) > 0 {
 			full += ws.claimKey(pod)
 		}
@@ -150,10 +153,8 @@ func (ws *Worlds) New(ctx context.Context, nodes []fwk.NodeInfo, pods []*v1.Pod,
 	for i := range classes {
 		classes[i].Ask = ws.table.ask(w.pods[classes[i].UIDs[0]])
 		classes[i].Closed = w.classes[i].closed.rows
-		if ws.images != nil {
-			ws.readImages(&classes[i], w.classes[i].pod, len(pods)-1)
-		}
 	}
+	w.readImages(classes, len(pods))
 	cluster := gang.Cluster{Nodes: ws.table.names, Resources: ws.table.resources, Has: ws.table.has, Free: ws.table.free, Total: ws.table.total}
 	for _, level := range turn.Spec.Topology {
 		cluster.Labels = append(cluster.Labels, ws.table.valuesOf(level.Key))
@@ -161,16 +162,43 @@ func (ws *Worlds) New(ctx context.Context, nodes []fwk.NodeInfo, pods []*v1.Pod,
 	return w, cluster, classes, w.err
 }
 
-// readImages states what the images of a class cost, if that makes a difference.
-func (ws *Worlds) readImages(c *gang.Class, pod *v1.Pod, others int) {
-	estimates := ws.images(pod, others, ws.table.nodes)
-	if estimates == nil {
+// fewest is on how few nodes that many members have room, if all ask for as much:
+// so many pulls begin at once at least. More of them are expected on more nodes,
+// but in simulations that had gangs shun pulls they were better off with.
+func (t *table) fewest(ask resources.Vector, members int) int {
+	most := 1
+	for _, free := range t.free {
+		most = max(most, resources.Room(free, ask))
+	}
+	return (members + most - 1) / most
+}
+
+// readImages states what the images of the classes cost, where that makes a
+// difference. Classes of the same images share it.
+func (w *World) readImages(classes []gang.Class, members int) {
+	if w.images == nil {
 		return
 	}
-	c.Images = fmt.Sprint(PodImages(pod))
-	c.Seconds, c.Price = make([]float64, len(estimates)), make([]float64, len(estimates))
-	for n, e := range estimates {
-		c.Seconds[n], c.Price[n] = e.Seconds, e.Price
+	others := w.table.fewest(classes[0].Ask, members) - 1
+	known := map[string]*gang.Class{}
+	for i := range classes {
+		c := &classes[i]
+		images := fmt.Sprint(PodImages(w.classes[i].pod))
+		if like := known[images]; like != nil {
+			c.Images, c.Seconds, c.Wait, c.Price = like.Images, like.Seconds, like.Wait, like.Price
+			continue
+		}
+		known[images] = c
+		estimates := w.images(w.classes[i].pod, others, w.table.nodes)
+		if estimates == nil {
+			continue
+		}
+		c.Images = images
+		amounts := make([]float64, 3*len(estimates))
+		c.Seconds, c.Wait, c.Price = amounts[:len(estimates)], amounts[len(estimates):2*len(estimates)], amounts[2*len(estimates):]
+		for n, e := range estimates {
+			c.Seconds[n], c.Wait[n], c.Price[n] = e.Seconds, e.Wait, e.Price
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package imagepull
 
 import (
 	"context"
+	"slices"
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -14,7 +15,8 @@ import (
 // A pod whose images are on few nodes is offered these many of them, and as many
 // others, in place of the framework's own sample: that would miss them, and to
 // look at every node costs most where there are most. With one node that is
-// certain to accept the pod among them, nobody is refused for the narrowing.
+// certain to accept the pod among them, nobody is refused for the narrowing; where
+// extenders have a say nothing is certain, and nothing is narrowed.
 const (
 	maxWarm   = 48
 	maxOthers = 48
@@ -25,7 +27,7 @@ const (
 // if warm nodes stand out and one accepts it.
 func (pl *ImagePull) PreFilter(ctx context.Context, state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
 	skip := fwk.NewStatus(fwk.Skip)
-	if len(nodes) <= maxWarm+maxOthers || snapshot.InTrial(state) || snapshot.IsMember(pod) {
+	if len(nodes) <= maxWarm+maxOthers || pl.asksElsewhere(pod) || snapshot.InTrial(state) || snapshot.IsMember(pod) {
 		return nil, skip
 	}
 	warm := pl.warm(pod)
@@ -46,6 +48,12 @@ func (pl *ImagePull) PreFilter(ctx context.Context, state fwk.CycleState, pod *v
 		}
 	}
 	return &fwk.PreFilterResult{NodeNames: names}, nil
+}
+
+// asksElsewhere reports whether an extender filters nodes for the pod: it is asked
+// after the plugins, so nothing is certain before.
+func (pl *ImagePull) asksElsewhere(pod *v1.Pod) bool {
+	return slices.ContainsFunc(pl.fw.Extenders(), func(e fwk.Extender) bool { return e.IsFilter() && e.IsInterested(pod) })
 }
 
 // PreFilterExtensions returns none: nothing is kept for Filter.
