@@ -33,6 +33,10 @@ type Options struct {
 
 	// GenericWorkload serves the API scheduling.k8s.io/v1beta1, which the scheduler Native needs.
 	GenericWorkload bool
+	// NodeGracePeriod is how long a node may be silent before it counts as lost; default 50 s, and 3 minutes if there are
+	// more than 1,000 light nodes at the start: on one busy machine the heartbeats of thousands can be late, and nodes
+	// that come and go would disturb what is being tried.
+	NodeGracePeriod time.Duration
 	// NoPodGroups leaves out the definition of scheduling.x-k8s.io PodGroups, which comes with Muster otherwise.
 	NoPodGroups bool
 
@@ -102,19 +106,16 @@ func (o Options) withDefaults() Options {
 	if o.Pods == 0 {
 		o.Pods = 110
 	}
+	if o.NodeGracePeriod == 0 {
+		o.NodeGracePeriod = 50 * time.Second // the controller manager's default
+		if o.Nodes > 1000 {
+			o.NodeGracePeriod = 3 * time.Minute
+		}
+	}
 	if o.Progress == nil {
 		o.Progress = func(string, ...any) {}
 	}
 	return o
-}
-
-// nodeGracePeriod is how long a node may be silent before it counts as lost. On one busy machine the heartbeats of
-// thousands can be late, and nodes that come and go would disturb what is being tried.
-func (o Options) nodeGracePeriod() time.Duration {
-	if o.Nodes > 1000 {
-		return 3 * time.Minute
-	}
-	return 50 * time.Second // the controller manager's default
 }
 
 // fleet returns n nodes by these options, from the given index on.

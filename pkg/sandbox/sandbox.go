@@ -122,7 +122,7 @@ func (s *Sandbox) startControlPlane(ctx context.Context) error {
 		Dir:             s.dataDir(),
 		Tokens:          s.tokens,
 		GenericWorkload: s.options.GenericWorkload,
-		NodeGracePeriod: s.options.nodeGracePeriod(),
+		NodeGracePeriod: s.options.NodeGracePeriod,
 	}
 	if _, err := s.launch(ctx, "control-plane", roleControlPlane, config, &s.endpoint); err != nil {
 		return err
