@@ -217,6 +217,15 @@ func (g *Gangs) OtherChanged(waiting *v1.Pod) bool {
 	return g.asked(waiting, Other, func(_ *waits, h gang.Hope) bool { return h.Anything })
 }
 
+// Heeds reports whether OtherChanged would do anything about a pod.
+func (g *Gangs) Heeds(waiting *v1.Pod) bool {
+	w := g.waits
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	hope, waits := w.wakes.Waits(string(waiting.UID))
+	return !waits || hope.Anything || w.wakes.Due(string(waiting.UID))
+}
+
 func (g *Gangs) asked(waiting *v1.Pod, cause Cause, matters func(*waits, gang.Hope) bool) bool {
 	w := g.waits
 	w.mu.Lock()

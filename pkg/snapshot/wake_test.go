@@ -163,3 +163,21 @@ func TestRoomThatWasKeptWakes(t *testing.T) {
 	wantSent(t, h, late.UID, true)
 	wantSent(t, h, early.UID, false) // it could have had that room, and that was not enough
 }
+
+// TestHeedsWhomTheQuestionIsFor: who would be sent for, or is not ours to hold
+// back, must be asked.
+func TestHeedsWhomTheQuestionIsFor(t *testing.T) {
+	g, _ := newTestGangs(t)
+	nodes := cells("ab", tenant("big", "a", "4"), tenant("other", "b", "4"))
+	room, due, anything := sleeper(g, "room", 2, nodes), sleeper(g, "due", 1, nodes), sleeper(g, "anything", 2, nodes)
+	g.waits.wakes.Wait(string(anything.UID), gang.Hope{Anything: true}, nil)
+	g.waits.wakes.Release("a", "change", func() resources.Vector { return resources.Vector{2000} })
+	for _, tc := range []struct {
+		pod  *v1.Pod
+		want bool
+	}{{room, false}, {due, true}, {anything, true}, {tenant("plain", "", "1"), true}} {
+		if got := g.Heeds(tc.pod); got != tc.want {
+			t.Errorf("%s is asked: %v, want %v", tc.pod.Name, got, tc.want)
+		}
+	}
+}

@@ -37,6 +37,9 @@ type Members interface {
 	Gangs
 	// Missing is told of a pod that has left its node.
 	Missing(pod *v1.Pod)
+	// Heeds reports whether it can matter to a pod that waits in the queue that
+	// another got a node.
+	Heeds(pod *v1.Pod) bool
 }
 
 // sweepPeriod is how often the gate is asked again about everybody, as the queue
@@ -120,10 +123,16 @@ func (a *Anteroom) Activate(logger klog.Logger, pods map[string]*v1.Pod) {
 }
 
 // MoveAllToActiveOrBackoffQueue implements queue.SchedulingQueue. Before anybody
-// is told that a pod has left its node, its gang may keep the room.
+// is told that a pod has left its node, its gang may keep the room. When one got
+// a node, which happens for every pod that is scheduled, only those are asked to
+// whom it can matter: the question costs the queue many times the answer.
 func (a *Anteroom) MoveAllToActiveOrBackoffQueue(logger klog.Logger, event fwk.ClusterEvent, old, now any, check queue.PreEnqueueCheck) {
 	if pod, ok := old.(*v1.Pod); ok && event.Resource == fwk.AssignedPod && event.ActionType == fwk.Delete {
 		a.gangs.Missing(pod)
+	}
+	if event.Resource == fwk.AssignedPod && event.ActionType == fwk.Add {
+		all := check
+		check = func(pod *v1.Pod) bool { return a.gangs.Heeds(pod) && (all == nil || all(pod)) }
 	}
 	a.SchedulingQueue.MoveAllToActiveOrBackoffQueue(logger, event, old, now, check)
 }
