@@ -21,6 +21,9 @@ type Shared struct {
 func Connect(ctx context.Context, h fwk.Handle) (*Shared, error) {
 	s := &Shared{Gangs: newGangs(ctx, h), Images: newImages()}
 	core := h.SharedInformerFactory().Core().V1()
+	if err := core.Pods().Informer().SetTransform(newSlimmer().transform); err != nil {
+		return nil, fmt.Errorf("watching pods: %w", err)
+	}
 	if _, err := core.Pods().Informer().AddEventHandler(s.Gangs.podHandler()); err != nil {
 		return nil, fmt.Errorf("watching pods: %w", err)
 	}
