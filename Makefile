@@ -13,7 +13,7 @@ export CGO_ENABLED := 0
 KEEP ?=
 # What make perf measures: a label of the scheduler_perf cases in test/perf.
 PERF_LABEL ?= short
-# How often make perf-gangs measures everything.
+# How often make perf-gangs and perf-waiting measure everything.
 GANG_REPS ?= 3
 # The command that make image and make image-test build the image of: muster-scheduler or muster-images.
 COMMAND ?= muster-scheduler
@@ -59,6 +59,12 @@ perf: ## Measure the scheduler; PERF_LABEL chooses the cases.
 perf-gangs: ## Measure gangs beside native ones and add to .cache/perf/gangs; 20 minutes for each of GANG_REPS.
 	go test -vet=off -timeout=0 -run='^$$' -bench=Gangs -benchtime=1ns ./test/perf -args -v=0 -gang-reps=$(GANG_REPS) \
 		-gang-shapes=1000x3,3000x3,3x1000,9x1000 -gang-modes=held,live -gang-out=$(CURDIR)/.cache/perf/gangs
+
+.PHONY: perf-waiting
+perf-waiting: ## Measure plain pods beside 100 waiting gangs and add to .cache/perf/waiting; 10 minutes for each of GANG_REPS.
+	go test -vet=off -timeout=0 -run='^$$' -bench=Waiting -benchtime=1ns ./test/perf -args -v=0 -waiting-reps=$(GANG_REPS) \
+		-waiting-variants=none,strangers,gangs -waiting-shape=100x1000 -waiting-nodes=5000 -waiting-bursts=5x2000 \
+		-waiting-out=$(CURDIR)/.cache/perf/waiting
 
 .PHONY: lint
 lint: ## Run golangci-lint, vet and staticcheck.

@@ -19,10 +19,12 @@ import (
 	perf "k8s.io/kubernetes/test/integration/scheduler_perf"
 
 	"github.com/muster-scheduler/muster/pkg/plugins"
+	"github.com/muster-scheduler/muster/pkg/sandbox"
 	"github.com/muster-scheduler/muster/pkg/scheduler"
 )
 
 func TestMain(m *testing.M) {
+	sandbox.Main(sandbox.Programs{Muster: scheduler.NewCommand})
 	if filepath.Base(os.Args[0]) == "etcd" {
 		etcdmain.Main(os.Args)
 		return

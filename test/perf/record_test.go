@@ -54,7 +54,10 @@ const (
 )
 
 // write adds the record to those in the folder.
-func (r record) write(dir string) error {
+func (r record) write(dir string) error { return appendRecord(dir, r) }
+
+// appendRecord adds a record of any kind to those in a folder.
+func appendRecord(dir string, r any) error {
 	line, err := json.Marshal(r)
 	if err != nil {
 		return err

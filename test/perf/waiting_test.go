@@ -2,194 +2,145 @@ package perf
 
 import (
 	"context"
+	"flag"
 	"fmt"
-	"sync/atomic"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/kubernetes/fake"
-	"k8s.io/client-go/tools/events"
-	"k8s.io/component-base/metrics/legacyregistry"
-	"k8s.io/klog/v2"
-	fwk "k8s.io/kube-scheduler/framework"
-	upstream "k8s.io/kubernetes/pkg/scheduler"
-	"k8s.io/kubernetes/pkg/scheduler/apis/config"
-	"k8s.io/kubernetes/pkg/scheduler/apis/config/scheme"
-	st "k8s.io/kubernetes/pkg/scheduler/testing"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
-	"github.com/muster-scheduler/muster/pkg/plugins"
-	"github.com/muster-scheduler/muster/pkg/plugins/gangbind"
-	"github.com/muster-scheduler/muster/pkg/scheduler"
 )
 
-// waiting is a scheduler with the shipped profile in this process, without an
-// API server: what the scheduler itself costs is all that there is. A share of
-// that is a smaller share of what a pod costs in a cluster.
-type waiting struct {
-	b      *testing.B
-	ctx    context.Context
-	client kubernetes.Interface
-	bound  atomic.Int64
+var (
+	waitingShape    = flag.String("waiting-shape", "2x20", "what waits in BenchmarkPlainPodsBesideWaitingGangs: gangs x members")
+	waitingNodes    = flag.Int("waiting-nodes", 50, "how many nodes there are")
+	waitingBursts   = flag.String("waiting-bursts", "2x50", "the plain pods that are scheduled meanwhile: bursts x pods")
+	waitingVariants = flag.String("waiting-variants", "none,gangs", "who waits: none, gangs, or the same pods as strangers or as gated")
+	waitingEnv      = flag.String("waiting-env", "", "environment of the scheduler, NAME=VALUE separated by commas, such as GOMEMLIMIT=900MiB as it is shipped")
+	waitingReps     = flag.Int("waiting-reps", 1, "how often each variant is measured")
+	waitingOut      = flag.String("waiting-out", "", "folder to which records and heap profiles are added; empty for none")
+	waitingProfile  = flag.Int("waiting-profile", 0, "for how many seconds of the bursts to take a CPU profile, which costs some; needs -waiting-out")
+)
+
+// BenchmarkPlainPodsBesideWaitingGangs measures what gangs that do not fit cost
+// the plain pods that are scheduled while they wait: how many pods a second get
+// a node, and what the scheduler uses for each. Plain pods come in bursts, made
+// while the scheduler is frozen, so that the API server does not make pods in the
+// time that is measured.
+//
+// Most of the members would fit: it takes a whole plan to know that not all do.
+// The controls have as many pods of the same kind wait as no gangs: strangers,
+// of another scheduler, and gated ones, which upstream's queue holds.
+//
+// make perf-waiting measures at full size; the defaults only show that it works.
+func BenchmarkPlainPodsBesideWaitingGangs(b *testing.B) {
+	var records []waitingRecord
+	for rep := range *waitingReps {
+		turns := strings.Split(*waitingVariants, ",")
+		if rep%2 == 1 {
+			slices.Reverse(turns)
+		}
+		for _, variant := range turns {
+			b.Run(variant, func(b *testing.B) { records = append(records, besideWaiting(b, variant)) })
+		}
+	}
+	if !b.Failed() {
+		fmt.Print("\n", waitingTable(records), "\n")
+	}
 }
 
-// binder binds at no cost.
-type binder struct{ w *waiting }
-
-func (binder) Name() string { return gangbind.Name }
-
-func (p binder) Bind(ctx context.Context, _ fwk.CycleState, pod *v1.Pod, node string) *fwk.Status {
-	pod = pod.DeepCopy()
-	pod.Spec.NodeName = node
-	if _, err := p.w.client.CoreV1().Pods(pod.Namespace).Update(ctx, pod, metav1.UpdateOptions{}); err != nil {
-		return fwk.AsStatus(err)
-	}
-	p.w.bound.Add(1)
-	return nil
-}
-
-// startWaiting runs the scheduler on nodes of 8 cpu, of which the last busy have a
-// tenant.
-func startWaiting(b *testing.B, nodes, busy int) *waiting {
-	watch.DefaultChanSize = 1 << 18 // of the fake client, which has no flow control
-	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), klog.Logger{}))
-	w := &waiting{b: b, ctx: ctx, client: fake.NewSimpleClientset()} //nolint:staticcheck // the other one tracks managed fields, at 100,000 pods
-	obj, err := runtime.Decode(scheme.Codecs.UniversalDecoder(), scheduler.DefaultConfig())
-	if err != nil {
+// besideWaiting makes one run.
+func besideWaiting(b *testing.B, variant string) waitingRecord {
+	var gangs, members, bursts, size int
+	if _, err := fmt.Sscanf(*waitingShape+" "+*waitingBursts, "%dx%d %dx%d", &gangs, &members, &bursts, &size); err != nil {
 		b.Fatal(err)
 	}
-	set := plugins.New()
-	registry := set.Registry()
-	registry[gangbind.Name] = func(context.Context, runtime.Object, fwk.Handle) (fwk.Plugin, error) { return binder{w}, nil }
-	factory := informers.NewSharedInformerFactory(w.client, 0)
-	sched, err := upstream.New(ctx, w.client, factory, nil,
-		func(string) events.EventRecorderLogger { return &events.FakeRecorder{} },
-		upstream.WithProfiles(obj.(*config.KubeSchedulerConfiguration).Profiles...),
-		upstream.WithPercentageOfNodesToScore(obj.(*config.KubeSchedulerConfiguration).PercentageOfNodesToScore),
-		upstream.WithFrameworkOutOfTreeRegistry(registry))
-	if err != nil {
-		b.Fatal(err)
+	s := newStage(b)
+	cpu := make([]string, *waitingNodes)
+	for i := range cpu {
+		cpu[i] = "7500m"
+		if i < members*9/10 {
+			cpu[i] = "8500m" // a member fits, beside all the plain pods that come
+		}
 	}
-	scheduler.Attach(klog.FromContext(ctx), sched, set)
-	factory.Start(ctx.Done())
-	factory.WaitForCacheSync(ctx.Done())
-	if err := sched.WaitForHandlersSync(ctx); err != nil {
-		b.Fatal(err)
+	s.addNodes(cpu)
+	if variant != "none" {
+		s.each(gangs*members, func(ctx context.Context, i int) error {
+			name := fmt.Sprint("gang", i/members)
+			pod := s.pod(fmt.Sprintf("%s-%d", name, i%members), "8")
+			pod.Labels = map[string]string{gang.NameLabel: name}
+			pod.Annotations = map[string]string{gang.MinAnnotation: fmt.Sprint(members)}
+			switch variant {
+			case "strangers":
+				pod.Spec.SchedulerName = "elsewhere"
+			case "gated":
+				pod.Labels = map[string]string{"plain-gang": name}
+				pod.Spec.SchedulingGates = []v1.PodSchedulingGate{{Name: "muster.dev/perf"}}
+			}
+			return s.create(ctx, pod)
+		})
 	}
-	for i := range nodes {
-		node := st.MakeNode().Name(fmt.Sprint("n", i)).Label(v1.LabelHostname, fmt.Sprint("n", i)).
-			Capacity(map[v1.ResourceName]string{"cpu": "8", "memory": "32Gi", "pods": "110"}).Obj()
-		if _, err := w.client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); err != nil {
+	s.start()
+	if variant == "gangs" {
+		s.until("the gangs to be refused", func(context.Context) (int, int, error) {
+			time.Sleep(time.Second)
+			return int(s.metric(refusals)[0]), gangs, nil
+		})
+	}
+	s.burst("first", size) // fills caches and pools
+	time.Sleep(2 * time.Second)
+
+	r := waitingRecord{Variant: variant, Shape: *waitingShape, Env: *waitingEnv, Nodes: *waitingNodes, Plain: bursts * size}
+	heap := s.ask("/debug/pprof/heap?gc=1") // leaves the garbage of the start behind too
+	r.Resident = resident(s.muster.PID())
+	before := s.metric(waitingMetrics...)
+	r.Heap = before[0] / (1 << 20)
+	profile := make(chan string, 1)
+	if *waitingProfile > 0 {
+		go func() { profile <- s.ask(fmt.Sprintf("/debug/pprof/profile?seconds=%d", *waitingProfile)) }()
+	} else {
+		profile <- ""
+	}
+	r.Start = time.Now()
+	var all spent
+	for i := range bursts {
+		took := s.burst(fmt.Sprint("burst", i), size)
+		r.Bursts = append(r.Bursts, took.wall)
+		all = all.plus(took)
+	}
+	after := s.metric(waitingMetrics...)
+	r.Wall, r.SchedulerCPU, r.ControlCPU, r.ForeignCPU = all.wall, all.scheduler, all.controlPlane, all.others
+	r.Allocated = (after[1] - before[1]) / (1 << 20)
+	r.Attempts, r.Vain = before[3], after[3]-before[3]
+	if r.Attempts > 0 {
+		r.Verdict = 1000 * before[2] / before[3]
+	}
+	if got, want := s.onNodes(plainLabel), (bursts+1)*size; got != want {
+		b.Fatalf("%d of %d plain pods have a node", got, want)
+	}
+	if n := s.onNodes(gang.NameLabel); n > 0 {
+		b.Fatalf("%d members have a node: the gangs were not to fit", n)
+	}
+	if refused := int(s.metric(refusals)[0]); variant == "gangs" && refused < gangs || variant != "gangs" && refused > 0 {
+		b.Fatalf("%d refusals of %d gangs", refused, gangs)
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(r.podsPerSecond(), "pods/s")
+	b.ReportMetric(r.cpuPerThousand(), "cpu-s/1000pods")
+	if *waitingOut != "" {
+		if err := r.keep(*waitingOut, heap, <-profile); err != nil {
 			b.Fatal(err)
 		}
 	}
-	for i := nodes - busy; i < nodes; i++ {
-		w.create(w.pod(fmt.Sprint("tenant", i), "1").Node(fmt.Sprint("n", i)).Obj())
-	}
-	w.until("the cache to know all nodes", func() (int, int) { return sched.Cache.NodeCount(), nodes })
-	go sched.Run(ctx)
-	b.Cleanup(func() {
-		cancel()
-		factory.Shutdown()
-	})
-	return w
+	return r
 }
 
-func (w *waiting) pod(name, cpu string) *st.PodWrapper {
-	return st.MakePod().Namespace("default").Name(name).UID(name).SchedulerName("muster").
-		Req(map[v1.ResourceName]string{"cpu": cpu})
-}
+const refusals = `muster_gang_attempts_total{cause="new",result="refused"}`
 
-func (w *waiting) create(pod *v1.Pod) {
-	if _, err := w.client.CoreV1().Pods(pod.Namespace).Create(w.ctx, pod, metav1.CreateOptions{}); err != nil {
-		w.b.Fatal(err)
-	}
-}
-
-func (w *waiting) until(what string, count func() (got, want int)) {
-	w.b.Helper()
-	deadline := time.After(5 * time.Minute)
-	for {
-		got, want := count()
-		if got >= want {
-			return
-		}
-		select {
-		case <-time.After(time.Millisecond):
-		case <-deadline:
-			w.b.Fatalf("waiting for %s: %d of %d", what, got, want)
-		}
-	}
-}
-
-// refused returns how many attempts at gangs were refused in this process, and
-// how long all attempts took.
-func refused(b *testing.B) (n int, took time.Duration) {
-	families, err := legacyregistry.DefaultGatherer.Gather()
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			switch f.GetName() {
-			case "muster_gang_attempts_total":
-				for _, l := range m.GetLabel() {
-					if l.GetName() == "result" && l.GetValue() == "refused" {
-						n += int(m.GetCounter().GetValue())
-					}
-				}
-			case "muster_gang_plan_duration_seconds":
-				took += time.Duration(m.GetHistogram().GetSampleSum() * float64(time.Second))
-			}
-		}
-	}
-	return n, took
-}
-
-// BenchmarkPlainPodsBesideWaitingGangs measures what gangs of 1,000 that do not
-// fit on 5,000 nodes cost: the attempt that says so, and the plain pods that are
-// scheduled meanwhile. 900 of the members would fit: it takes a whole plan to
-// know that they do not.
-func BenchmarkPlainPodsBesideWaitingGangs(b *testing.B) {
-	const nodes, fit, members, plain = 5000, 900, 1000, 500
-	for _, gangs := range []int{0, 10, 100} {
-		b.Run(fmt.Sprintf("nodes=%d/gangs=%d", nodes, gangs), func(b *testing.B) {
-			w := startWaiting(b, nodes, nodes-fit)
-			before, tookBefore := refused(b)
-			for g := range gangs {
-				name := fmt.Sprint("gang", g)
-				for i := range members {
-					w.create(w.pod(fmt.Sprint(name, "-", i), "8").Label(gang.NameLabel, name).Annotation(gang.MinAnnotation, fmt.Sprint(members)).Obj())
-				}
-			}
-			w.until("the gangs to be refused", func() (int, int) {
-				n, _ := refused(b)
-				return n - before, gangs
-			})
-			n, took := refused(b)
-			done := 0
-			b.ResetTimer()
-			for b.Loop() {
-				for i := range plain {
-					w.create(w.pod(fmt.Sprint("plain", done+i), "1m").Obj())
-				}
-				done += plain
-				w.until("the plain pods to be bound", func() (int, int) { return int(w.bound.Load()), done })
-			}
-			b.StopTimer()
-			if n > before {
-				b.ReportMetric(float64((took-tookBefore).Milliseconds())/float64(n-before), "ms/verdict")
-			}
-			b.ReportMetric(float64(done)/b.Elapsed().Seconds(), "pods/s")
-			if after, _ := refused(b); after > n {
-				b.ReportMetric(float64(after-n), "attempts-in-vain")
-			}
-		})
-	}
+var waitingMetrics = []string{
+	"go_memstats_heap_alloc_bytes", "go_memstats_alloc_bytes_total",
+	"muster_gang_plan_duration_seconds_sum", "muster_gang_plan_duration_seconds_count",
 }

@@ -1,6 +1,7 @@
 package perf
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -29,13 +30,8 @@ func now() usage {
 	}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, stat := range stats {
-		// What follows the name in brackets: state, parent, ..., user and system ticks.
-		if data, err := os.ReadFile(stat); err == nil {
-			f := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
-			if f[1] == strconv.Itoa(os.Getpid()) {
-				u.children += number(f[11]) / ticks
-				u.children += number(f[12]) / ticks
-			}
+		if parent, cpu := read(stat); parent == os.Getpid() {
+			u.children += cpu
 		}
 	}
 	if data, err := os.ReadFile("/proc/stat"); err == nil {
@@ -47,6 +43,24 @@ func now() usage {
 		}
 	}
 	return u
+}
+
+// cpuOf returns the CPU seconds of a process.
+func cpuOf(pid int) float64 {
+	_, cpu := read(fmt.Sprintf("/proc/%d/stat", pid))
+	return cpu
+}
+
+// read returns whose child the process of a stat file is, and its CPU seconds; 0
+// if it is gone.
+func read(stat string) (parent int, cpu float64) {
+	data, err := os.ReadFile(stat)
+	if err != nil {
+		return 0, 0
+	}
+	// What follows the name in brackets: state, parent, ..., user and system ticks.
+	f := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
+	return int(number(f[1])), (number(f[11]) + number(f[12])) / ticks
 }
 
 // spent puts into the record what was used between two moments.
