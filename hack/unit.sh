@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 # These link the API server or the kubelet. With the race detector that is all of Kubernetes compiled once more, for
 # little: they run as processes of their own in test/sandbox and test/integration.
 whole='/(pkg/sandbox|pkg/sandbox/(controlplane|kubelet|lightnode)|pkg/demo|cmd/muster-sandbox)$'
-mapfile -t all < <(go list ./pkg/... ./cmd/... ./manifests/...)
+mapfile -t all < <(go list ./pkg/... ./cmd/... ./manifests/... ./test/pulls/...)
 mapfile -t linking < <(printf '%s\n' "${all[@]}" | grep -E "$whole")
 mapfile -t single < <(printf '%s\n' "${all[@]}" | grep -vE "$whole")
 
