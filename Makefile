@@ -18,6 +18,8 @@ GANG_REPS ?= 3
 # The command that make image and make image-test build the image of: muster-scheduler or muster-images.
 COMMAND ?= muster-scheduler
 IMAGE ?= ghcr.io/muster-scheduler/$(COMMAND):latest
+# How often make pulls runs each case, with other chance.
+PULLS_SEEDS ?= 5
 
 .DEFAULT_GOAL := help
 .PHONY: help
@@ -65,6 +67,10 @@ perf-waiting: ## Measure plain pods beside 100 waiting gangs and add to .cache/p
 	go test -vet=off -timeout=0 -run='^$$' -bench=Waiting -benchtime=1ns ./test/perf -args -v=0 -waiting-reps=$(GANG_REPS) \
 		-waiting-variants=none,strangers,gangs -waiting-shape=100x1000 -waiting-nodes=5000 -waiting-bursts=5x2000 \
 		-waiting-out=$(CURDIR)/.cache/perf/waiting
+
+.PHONY: pulls
+pulls: ## Evaluate placement by images in a simulated cluster and write test/pulls/results; PULLS_SEEDS runs of each case.
+	go run ./test/pulls -seeds=$(PULLS_SEEDS)
 
 .PHONY: lint
 lint: ## Run golangci-lint, vet and staticcheck.

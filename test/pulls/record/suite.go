@@ -1,0 +1,130 @@
+package record
+
+import (
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/muster-scheduler/muster/test/pulls/policy"
+)
+
+// Suite is all the cases of an evaluation.
+type Suite struct {
+	// Shapes are the clusters and their work; what else a case has is set by the suite.
+	Shapes     []Case
+	Registries []float64 // bytes per second
+	Seeds      int
+	Policies   []string
+}
+
+// usual is a kubelet as it comes, with room for all images of a trace.
+const (
+	usualStore    = 250e9
+	usualParallel = 1
+)
+
+// Full is what the results are made of.
+func Full(seeds int) Suite {
+	return Suite{
+		Shapes: []Case{
+			{Trace: "catalog", Nodes: 300, Slots: 16, Seconds: 4 * 3600, Load: 0.6},
+			{Trace: "shop", Nodes: 300, Slots: 16, Seconds: 4 * 3600, Load: 0.6},
+			{Trace: "shop", Nodes: 1300, Slots: 16, Seconds: 1.5 * 3600, Load: 0.6},
+		},
+		Registries: []float64{1e9, 2e9, 4.4e9, 10e9, 25e9},
+		Seeds:      seeds,
+		Policies:   append(slices.Clone(policy.Names), Bound),
+	}
+}
+
+// Small is the same in seconds, to see that it works.
+func Small() Suite {
+	s := Full(1)
+	for i := range s.Shapes {
+		s.Shapes[i].Nodes, s.Shapes[i].Seconds = 60, 1800
+	}
+	s.Shapes = s.Shapes[:2]
+	s.Registries = []float64{1e9, 4.4e9}
+	return s
+}
+
+// Sweep is every policy on every shape with every registry.
+func (s Suite) Sweep() []Case {
+	var cases []Case
+	for _, shape := range s.Shapes {
+		for _, registry := range s.Registries {
+			c := shape
+			c.Registry, c.Store, c.Parallel = registry, usualStore, usualParallel
+			cases = append(cases, s.each(c)...)
+		}
+	}
+	return cases
+}
+
+// Variants is other kubelets, with a registry of middling capacity: with little
+// room for images, and with several pulls at a time.
+func (s Suite) Variants() []Case {
+	var cases []Case
+	for _, shape := range s.Shapes {
+		shape.Registry, shape.Store, shape.Parallel = 4.4e9, usualStore, usualParallel
+		parallel := shape
+		parallel.Parallel = 3
+		cases = append(cases, s.each(parallel)...)
+		if shape.Trace == "catalog" {
+			small := shape
+			small.Store = 60e9
+			cases = append(cases, s.each(small)...)
+		}
+	}
+	return cases
+}
+
+// each is the case for every policy and seed.
+func (s Suite) each(c Case) []Case {
+	var cases []Case
+	for _, name := range s.Policies {
+		for seed := range s.Seeds {
+			c.Policy, c.Seed = name, uint64(seed+1)
+			cases = append(cases, c)
+		}
+	}
+	return cases
+}
+
+// RunAll runs cases, as many at a time as there are processors, and gives the
+// records in the order of the cases to each.
+func RunAll(cases []Case, each func(Record) error) error {
+	type outcome struct {
+		record Record
+		err    error
+	}
+	outcomes := make([]chan outcome, len(cases))
+	next := make(chan int, len(cases))
+	for i := range cases {
+		outcomes[i] = make(chan outcome, 1)
+		next <- i
+	}
+	close(next)
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := range next {
+				r, err := Run(cases[i])
+				outcomes[i] <- outcome{r, err}
+			}
+		})
+	}
+	defer workers.Wait()
+	for i := range cases {
+		o := <-outcomes[i]
+		if o.err == nil {
+			o.err = each(o.record)
+		}
+		if o.err != nil {
+			for range next {
+			} // the others are not run
+			return o.err
+		}
+	}
+	return nil
+}
