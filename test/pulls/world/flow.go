@@ -1,19 +1,22 @@
 package world
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // flow is a layer on its way to a node.
 type flow struct {
-	node int
-	left float64 // bytes
-	rate float64 // bytes per second
-	done func()
+	node, rack int
+	left       float64 // bytes
+	rate       float64 // bytes per second
+	done       func()
 }
 
 // flows is all layers that are on their way, and how fast they come.
 type flows struct {
 	cfg    *Config
-	active []*flow
+	active []flow
 	onNode []int // by node: how many of them
 	inRack []int
 	at     float64 // when left was right
@@ -35,13 +38,14 @@ func newFlows(cfg *Config, nodes int) *flows {
 // start adds a flow; done is called when all its bytes are there.
 func (f *flows) start(node int, bytes int64, now float64, done func()) {
 	f.settle(now)
-	f.active = append(f.active, &flow{node: node, left: float64(bytes), done: done})
-	f.count(node, 1)
+	l := flow{node: node, rack: node / f.cfg.NodesPerRack, left: float64(bytes), done: done}
+	f.active = append(f.active, l)
+	f.count(&l, 1)
 }
 
-func (f *flows) count(node, n int) {
-	f.onNode[node] += n
-	f.inRack[node/f.cfg.NodesPerRack] += n
+func (f *flows) count(l *flow, n int) {
+	f.onNode[l.node] += n
+	f.inRack[l.rack] += n
 	f.stale = true
 }
 
@@ -56,15 +60,17 @@ func (f *flows) next(now float64) float64 {
 // share gives every flow its rate.
 func (f *flows) share(now float64) {
 	f.settle(now)
-	f.stale, f.rate, f.due = false, 0, math.Inf(1)
+	rates, soonest := 0.0, math.Inf(1)
 	all := f.cfg.Registry / float64(len(f.active))
-	for _, l := range f.active {
+	for i := range f.active {
+		l := &f.active[i]
 		link := f.cfg.Link / float64(f.onNode[l.node])
-		rack := f.cfg.Rack / float64(f.inRack[l.node/f.cfg.NodesPerRack])
+		rack := f.cfg.Rack / float64(f.inRack[l.rack])
 		l.rate = min(f.cfg.Unpack, link, rack, all)
-		f.rate += l.rate
-		f.due = min(f.due, now+l.left/l.rate)
+		rates += l.rate
+		soonest = min(soonest, l.left/l.rate)
 	}
+	f.stale, f.rate, f.due = false, rates, now+soonest
 	f.peak = max(f.peak, f.rate)
 }
 
@@ -75,8 +81,8 @@ func (f *flows) settle(now float64) {
 	if passed <= 0 {
 		return
 	}
-	for _, l := range f.active {
-		l.left -= l.rate * passed
+	for i := range f.active {
+		f.active[i].left -= f.active[i].rate * passed
 	}
 	f.bytes += f.rate * passed
 }
@@ -85,18 +91,15 @@ func (f *flows) settle(now float64) {
 // the order in which they began. What is left of a byte is rounding.
 func (f *flows) end(now float64) {
 	f.settle(now)
-	var ended []*flow
-	kept := f.active[:0]
-	for _, l := range f.active {
-		if l.left < 1 {
-			ended = append(ended, l)
-			f.count(l.node, -1)
-		} else {
-			kept = append(kept, l)
+	var ended []flow
+	f.active = slices.DeleteFunc(f.active, func(l flow) bool {
+		if l.left >= 1 {
+			return false
 		}
-	}
-	clear(f.active[len(kept):])
-	f.active = kept
+		ended = append(ended, l)
+		f.count(&l, -1)
+		return true
+	})
 	f.stale = true
 	for _, l := range ended {
 		l.done()
