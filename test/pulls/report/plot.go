@@ -1,6 +1,9 @@
 package report
 
 import (
+	"math"
+	"strconv"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/plotutil"
@@ -30,7 +33,7 @@ func plotCurves(path string, c curve, title string, records []record.Record) err
 	p.X.Label.Text = "capacity of the registry, GB/s"
 	p.Y.Label.Text = c.label
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
-	p.X.Tick.Marker, p.Y.Tick.Marker = plot.LogTicks{Prec: -1}, plot.LogTicks{Prec: -1}
+	p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(ticks), plot.TickerFunc(ticks)
 	p.Legend.Top = true
 	p.Add(plotter.NewGrid())
 	for i, policy := range policies(records) {
@@ -53,4 +56,17 @@ func plotCurves(path string, c curve, title string, records []record.Record) err
 		p.Legend.Add(policy, line, dots)
 	}
 	return p.Save(7*vg.Inch, 4*vg.Inch, path)
+}
+
+// ticks are 1, 2 and 5 times the powers of ten.
+func ticks(least, most float64) []plot.Tick {
+	var all []plot.Tick
+	for power := math.Pow(10, math.Floor(math.Log10(least))); power <= most; power *= 10 {
+		for _, times := range []float64{1, 2, 5} {
+			if at := power * times; at >= least && at <= most {
+				all = append(all, plot.Tick{Value: at, Label: strconv.FormatFloat(at, 'f', -1, 64)})
+			}
+		}
+	}
+	return all
 }
