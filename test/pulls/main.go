@@ -15,6 +15,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/muster-scheduler/muster/test/pulls/calibration"
@@ -28,7 +29,7 @@ func main() {
 	dir := flag.String("out", "test/pulls/results", "the folder of the records and the report")
 	seeds := flag.Int("seeds", 5, "how often everything is run, each time with other chance")
 	small := flag.Bool("small", false, "a small cluster for a short time, to see that it works")
-	policies := flag.String("policies", "", "run these alone, separated by commas")
+	again := flag.String("again", "", "measure these policies, separated by commas, and keep the records that there are of others")
 	flag.Parse()
 	steps := flag.Args()
 	if len(steps) == 0 {
@@ -38,27 +39,24 @@ func main() {
 	if *small {
 		suite = record.Small()
 	}
-	if *policies != "" {
-		suite.Policies = strings.Split(*policies, ",")
-	}
 	for _, step := range steps {
-		if err := do(step, *dir, suite, log.Printf); err != nil {
+		if err := do(step, *dir, suite, *again, log.Printf); err != nil {
 			log.Fatalf("%s: %v", step, err)
 		}
 	}
 }
 
 // do does one step. It tells now and then how far it is.
-func do(step, dir string, suite record.Suite, tell func(format string, args ...any)) error {
+func do(step, dir string, suite record.Suite, again string, tell func(format string, args ...any)) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	switch step {
 	case "measure":
-		if err := measure(filepath.Join(dir, report.SweepRecords), suite.Sweep(), tell); err != nil {
+		if err := measure(filepath.Join(dir, report.SweepRecords), suite.Sweep(), again, tell); err != nil {
 			return err
 		}
-		return measure(filepath.Join(dir, report.VariantRecords), suite.Variants(), tell)
+		return measure(filepath.Join(dir, report.VariantRecords), suite.Variants(), again, tell)
 	case "report":
 		return report.Write(dir)
 	case "calibrate":
@@ -67,18 +65,30 @@ func do(step, dir string, suite record.Suite, tell func(format string, args ...a
 	return fmt.Errorf("there is no such step; %v are", []string{"measure", "report", "calibrate"})
 }
 
-// measure runs the cases and writes their records.
-func measure(path string, cases []record.Case, tell func(format string, args ...any)) error {
+// measure runs the cases and writes their records; only those of some policies,
+// if any are named.
+func measure(path string, cases []record.Case, again string, tell func(format string, args ...any)) error {
+	done := map[record.Case]record.Record{}
+	if again != "" {
+		before, err := record.Read(path)
+		if err != nil {
+			return err
+		}
+		for _, r := range before {
+			if !slices.Contains(strings.Split(again, ","), r.Policy) {
+				done[r.Case] = r
+			}
+		}
+	}
 	out, err := record.Create(path)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	done := 0
-	return record.RunAll(cases, func(r record.Record) error {
-		done++
-		if done == len(cases) || cases[done].Policy != r.Policy {
-			tell("%d of %d: %s on %d nodes, registry %.1f GB/s, %s", done, len(cases), r.Trace, r.Nodes, r.Registry/1e9, r.Policy)
+	at := 0
+	return record.RunAll(cases, done, func(r record.Record) error {
+		if at++; at == len(cases) || cases[at].Policy != r.Policy {
+			tell("%d of %d: %s on %d nodes, registry %.1f GB/s, %s", at, len(cases), r.Trace, r.Nodes, r.Registry/1e9, r.Policy)
 		}
 		return out.Write(r)
 	})

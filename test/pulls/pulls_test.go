@@ -17,10 +17,14 @@ func TestEvaluation(t *testing.T) {
 	dirs := []string{t.TempDir(), t.TempDir()}
 	for _, dir := range dirs {
 		for _, step := range []string{"measure", "report", "calibrate"} {
-			if err := do(step, dir, suite, t.Logf); err != nil {
+			if err := do(step, dir, suite, "", t.Logf); err != nil {
 				t.Fatalf("%s: %v", step, err)
 			}
 		}
+	}
+	// One policy again, which is to change nothing.
+	if err := do("measure", dirs[1], suite, "layer", t.Logf); err != nil {
+		t.Fatal(err)
 	}
 	files, err := os.ReadDir(dirs[0])
 	if err != nil {
@@ -55,7 +59,7 @@ func read(t *testing.T, dir, name string) []byte {
 func TestRecords(t *testing.T) {
 	suite := record.Small()
 	dir := t.TempDir()
-	if err := do("measure", dir, suite, t.Logf); err != nil {
+	if err := do("measure", dir, suite, "", t.Logf); err != nil {
 		t.Fatal(err)
 	}
 	records, err := record.Read(filepath.Join(dir, report.SweepRecords))
@@ -85,6 +89,12 @@ func TestRecords(t *testing.T) {
 		}
 	}
 	for _, r := range records {
+		if (r.Error != nil) != (r.Policy == "muster") {
+			t.Errorf("%+v: only muster predicts", r.Case)
+		}
+		if r.Policy == "muster" && (r.Error.N != r.Pods || r.Error.P50 > 1) {
+			t.Errorf("%+v: predictions are off by %+v", r.Case, *r.Error)
+		}
 		if r.Policy != "default" {
 			continue
 		}

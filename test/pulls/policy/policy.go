@@ -82,7 +82,7 @@ func (c *Cluster) Add(gang *trace.Gang, node, n int) {
 func (c *Cluster) Fits(node int) bool { return c.Nodes[node].Pods < c.Trace.Size.Slots }
 
 // Names are the policies that New knows, those to compare with first.
-var Names = []string{"spread", "default", "image", "layer"}
+var Names = []string{"spread", "default", "image", "layer", "muster"}
 
 // New returns the policy of that name.
 func New(name string, c *Cluster, seed uint64) (Policy, error) {
@@ -96,6 +96,8 @@ func New(name string, c *Cluster, seed uint64) (Policy, error) {
 		return &greedy{c: c, rng: rng, status: newStatuses(c), worth: wholeImages}, nil
 	case "layer":
 		return &greedy{c: c, rng: rng, status: newStatuses(c), worth: layers}, nil
+	case "muster":
+		return newMuster(c, rng), nil
 	}
 	return nil, fmt.Errorf("no policy is named %q", name)
 }

@@ -93,6 +93,11 @@ func (u *upstream) Place(gang *trace.Gang, _ int, _ float64) Placement {
 func (u *upstream) choose(gang *trace.Gang) int {
 	u.find()
 	u.score(gang)
+	return u.best()
+}
+
+// best is one of the nodes with the highest score.
+func (u *upstream) best() int {
 	best, ties := 0, 0
 	for at, score := range u.scores {
 		switch {
