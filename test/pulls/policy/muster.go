@@ -26,6 +26,8 @@ type muster struct {
 	index map[string]int   // of nodes by name
 	known []bool           // by image: its manifest is
 	keys  map[int][]string // by pod that has not ended: its images
+	// price replaces the price that bytes have, to compare it with fixed ones; nil to leave it.
+	price func(bytes, largest int64) float64
 
 	plain *upstream // for the scores that the profile keeps
 }
@@ -91,7 +93,7 @@ func (m *muster) Report(node int, images []int, now float64) {
 // Place plans a gang, or scores the nodes for a plain pod, and reserves.
 func (m *muster) Place(g *trace.Gang, first int, now float64) Placement {
 	m.inv.Advance(clock(now))
-	ask := image.Ask{}
+	ask := image.Ask{Others: g.Members - 1}
 	for _, i := range g.Images {
 		m.learn(i)
 		ask.Needs = append(ask.Needs, image.Need{Key: m.c.Trace.Images[i].Name, Always: g.Always})
@@ -122,6 +124,9 @@ func (m *muster) estimates(ask image.Ask) []image.Estimate {
 	of, differ := make([]image.Estimate, len(m.names)), false
 	for n, name := range m.names {
 		of[n] = all.Of(name)
+		if m.price != nil {
+			of[n].Price = m.price(of[n].Bytes, all.Largest)
+		}
 		differ = differ || of[n] != of[0]
 	}
 	if !differ {
@@ -136,13 +141,15 @@ func (m *muster) plan(g *trace.Gang, first int, estimates []image.Estimate) []in
 	cpu, memory := m.plain.capacity()
 	slots := int64(m.c.Trace.Size.Slots)
 	for _, n := range m.c.Nodes {
+		cluster.Has = append(cluster.Has, resources.Vector{cpu, memory, slots})
 		cluster.Free = append(cluster.Free, resources.Vector{cpu - n.CPU, memory - n.Memory, slots - int64(n.Pods)})
 	}
 	all := int64(len(m.names))
 	cluster.Total = resources.Vector{all * cpu, all * memory, all * slots}
 	class := gang.Class{Ask: resources.Vector{g.CPU, g.Memory, 1}}
 	for _, e := range estimates {
-		class.Seconds = append(class.Seconds, e.Seconds)
+		class.Images = "of the gang"
+		class.Seconds, class.Price = append(class.Seconds, e.Seconds), append(class.Price, e.Price)
 	}
 	for i := range g.Members {
 		class.UIDs = append(class.UIDs, uid(first+i))
@@ -186,7 +193,7 @@ func (m *muster) seconds(nodes []int, estimates []image.Estimate) []float64 {
 	loads, sum, squares := make([]float64, len(nodes)), 0.0, 0.0
 	cpu, memory := m.plain.capacity()
 	for at, n := range nodes {
-		seconds[at] = estimates[n].Seconds + estimates[n].Price
+		seconds[at] = estimates[n].Seconds * (1 + estimates[n].Price)
 		slowest = max(slowest, seconds[at])
 		loads[at] = max(float64(m.c.Nodes[n].CPU)/float64(cpu), float64(m.c.Nodes[n].Memory)/float64(memory))
 		sum += loads[at]

@@ -81,8 +81,15 @@ func (c *Cluster) Add(gang *trace.Gang, node, n int) {
 // Fits reports whether the node has a free slot.
 func (c *Cluster) Fits(node int) bool { return c.Nodes[node].Pods < c.Trace.Size.Slots }
 
+// Muster with a price of bytes that stays the same whatever the registry is
+// asked for: nothing, and the most that it rises to.
+const (
+	Free = "muster-free"
+	Dear = "muster-dear"
+)
+
 // Names are the policies that New knows, those to compare with first.
-var Names = []string{"spread", "default", "image", "layer", "muster"}
+var Names = []string{"spread", "default", "image", "layer", "muster", Free, Dear}
 
 // New returns the policy of that name.
 func New(name string, c *Cluster, seed uint64) (Policy, error) {
@@ -98,6 +105,14 @@ func New(name string, c *Cluster, seed uint64) (Policy, error) {
 		return &greedy{c: c, rng: rng, status: newStatuses(c), worth: layers}, nil
 	case "muster":
 		return newMuster(c, rng), nil
+	case Free:
+		m := newMuster(c, rng)
+		m.price = func(_, _ int64) float64 { return 0 }
+		return m, nil
+	case Dear:
+		m := newMuster(c, rng)
+		m.price = func(bytes, largest int64) float64 { return 0.1 * float64(bytes) / float64(max(1, largest)) }
+		return m, nil
 	}
 	return nil, fmt.Errorf("no policy is named %q", name)
 }

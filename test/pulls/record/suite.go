@@ -65,15 +65,20 @@ func (s Suite) Sweep() []Case {
 // room for images, and with several pulls at a time.
 func (s Suite) Variants() []Case {
 	var cases []Case
+	s.Policies = slices.DeleteFunc(slices.Clone(s.Policies), func(name string) bool {
+		return name == policy.Free || name == policy.Dear
+	})
 	for _, shape := range s.Shapes {
 		shape.Registry, shape.Store, shape.Parallel = 4.4e9, usualStore, usualParallel
 		parallel := shape
 		parallel.Parallel = 3
 		cases = append(cases, s.each(parallel)...)
 		if shape.Trace == "catalog" {
-			small := shape
-			small.Store = 60e9
-			cases = append(cases, s.each(small)...)
+			for _, store := range []int64{60e9, 30e9} {
+				small := shape
+				small.Store = store
+				cases = append(cases, s.each(small)...)
+			}
 		}
 	}
 	return cases
