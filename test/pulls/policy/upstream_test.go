@@ -228,3 +228,17 @@ func TestSampleSize(t *testing.T) {
 		}
 	}
 }
+
+// TestSearch checks that each search for nodes begins where the last one ended,
+// and passes over full nodes.
+func TestSearch(t *testing.T) {
+	c := NewCluster(trace.Shop(1, trace.Size{Nodes: 300, Slots: 16, Seconds: 60, Load: 0.5}), Known{})
+	c.Add(&trace.Gang{}, 5, 16)
+	u := newUpstream(c, nil)
+	for _, want := range [][2]int{{0, 144}, {145, 288}, {289, 133}, {134, 277}} {
+		u.find()
+		if first, last := u.feasible[0], u.feasible[len(u.feasible)-1]; len(u.feasible) != 144 || first != want[0] || last != want[1] {
+			t.Errorf("%d nodes from %d to %d, want 144 from %d to %d", len(u.feasible), first, last, want[0], want[1])
+		}
+	}
+}

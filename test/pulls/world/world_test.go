@@ -172,19 +172,21 @@ func TestStatusLag(t *testing.T) {
 	}
 }
 
-// TestCollection fills a store, and expects what was used last to stay.
+// TestCollection fills a store with two images. While pods use them they stay;
+// then the one goes that was used last the longer ago, with its layers.
 func TestCollection(t *testing.T) {
 	w := tiny()
 	submit(w, 0, 1, imageA)
 	submit(w, 20, 1, imageC)
-	submit(w, 2000, 1, imageA)
-	submit(w, 2001, 1, imageB)
+	submit(w, 450, 1, imageA)
+	submit(w, 1500, 1, imageA)
+	submit(w, 1501, 1, imageB)
+	submit(w, 1502, 1, imageC)
+	w.Gangs[0].Seconds, w.Gangs[1].Seconds, w.Gangs[2].Seconds = 440, 480, 61 // A ends at 511, C at 510
 	c := plain()
 	c.Store = 900e6
-	w.Gangs[1].Seconds = 900
-	r := run(t, c, w, &script{nodes: [][]int{{0}, {0}, {0}, {0}}})
-	// A ended first and went with its layers; of B, nothing was left.
-	wantWaits(t, r, 10, 10, 10, 11.5)
+	r := run(t, c, w, &script{nodes: [][]int{{0}, {0}, {0}, {0}, {0}, {0}}})
+	wantWaits(t, r, 10, 10, 0, 0, 2.5, 11.5)
 	if r.Evicted != 1 {
 		t.Errorf("%d images were collected, want 1", r.Evicted)
 	}
