@@ -52,7 +52,7 @@ func TestTable(t *testing.T) {
 	if !strings.Contains(out.String(), "20.0 (19.0-21.0)") {
 		t.Errorf("no mean with its range:\n%s", out.String())
 	}
-	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(out.String()), "\n") {
 		if got, want := strings.Count(line, "|"), len(columns)+2; got != want {
 			t.Errorf("%d bars, want %d: %s", got, want, line)
 		}
