@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
@@ -16,7 +17,7 @@ import (
 // muster is the shipped code: the inventory, the ledger and the model of pulls
 // of package image, and the planner of package gang. What plugins do in between
 // is done here as they do it, with the shipped profile: gangs are planned, and a
-// plain pod goes where the sum of the scores is highest, over all nodes.
+// plain pod goes where the sum of the scores is highest, among a sample of nodes.
 //
 // A manifest is known as soon as the first pod names the image.
 type muster struct {
@@ -24,18 +25,24 @@ type muster struct {
 	inv   *image.Inventory
 	names []string         // of nodes, in ascending order
 	index map[string]int   // of nodes by name
+	all   []int            // nodes
 	known []bool           // by image: its manifest is
 	keys  map[int][]string // by pod that has not ended: its images
 	// price replaces the price that bytes have, to compare it with fixed ones; nil to leave it.
 	price func(bytes, largest int64) float64
 
-	plain *upstream // for the scores that the profile keeps
+	cluster gang.Cluster // as the planner sees it
+	plain   *upstream    // for the scores and the sampling that the profile keeps
+	next    int          // node from which the next other nodes are taken
 }
 
-// What the shipped profile states: see pkg/scheduler/config.yaml and package imagepull.
+// What the shipped profile and the plugin ImagePull state: see
+// pkg/scheduler/config.yaml and package imagepull.
 const (
 	imageWeight      = 5
 	fullScoreSeconds = 200
+	maxWarm          = 48
+	maxOthers        = 48
 )
 
 const platform = "linux/amd64"
@@ -49,8 +56,16 @@ func newMuster(c *Cluster, rng *rand.Rand) *muster {
 	for n := range c.Nodes {
 		name := fmt.Sprintf("node-%05d", n)
 		m.index[name] = n
-		m.names = append(m.names, name)
+		m.names, m.all = append(m.names, name), append(m.all, n)
 	}
+	m.cluster = gang.Cluster{Nodes: m.names, Resources: resources.Index{resources.CPU, resources.Memory, resources.Pods}}
+	cpu, memory := m.plain.capacity()
+	slots, all := int64(c.Trace.Size.Slots), int64(len(c.Nodes))
+	for range c.Nodes {
+		m.cluster.Has = append(m.cluster.Has, resources.Vector{cpu, memory, slots})
+		m.cluster.Free = append(m.cluster.Free, make(resources.Vector, 3))
+	}
+	m.cluster.Total = resources.Vector{all * cpu, all * memory, all * slots}
 	for _, i := range c.Trace.Preloaded {
 		m.learn(i)
 	}
@@ -100,10 +115,11 @@ func (m *muster) Place(g *trace.Gang, first int, now float64) Placement {
 	}
 	var p Placement
 	if g.Members == 1 {
-		p.Nodes = []int{m.score(g, m.estimates(ask))}
+		m.sample(ask)
+		p.Nodes = []int{m.score(g, m.estimates(ask, m.plain.feasible))}
 	} else {
 		ask.Gang = fmt.Sprint("gang-", first)
-		p.Nodes = m.plan(g, first, m.estimates(ask))
+		p.Nodes = m.plan(g, first, m.estimates(ask, m.all))
 	}
 	for i, n := range p.Nodes {
 		m.inv.Reserve(uid(first+i), ask.Gang, m.names[n], ask.Needs, clock(now))
@@ -112,8 +128,8 @@ func (m *muster) Place(g *trace.Gang, first int, now float64) Placement {
 	return p
 }
 
-// estimates is what the images cost on each node, or nil if it makes no difference.
-func (m *muster) estimates(ask image.Ask) []image.Estimate {
+// estimates is what the images cost on each of the nodes, or nil if it makes no difference.
+func (m *muster) estimates(ask image.Ask, nodes []int) []image.Estimate {
 	if m.inv.Same(ask.Needs) {
 		return nil
 	}
@@ -121,13 +137,13 @@ func (m *muster) estimates(ask image.Ask) []image.Estimate {
 	if !all.Known {
 		return nil
 	}
-	of, differ := make([]image.Estimate, len(m.names)), false
-	for n, name := range m.names {
-		of[n] = all.Of(name)
+	of, differ := make([]image.Estimate, len(nodes)), false
+	for at, n := range nodes {
+		of[at] = all.Of(m.names[n])
 		if m.price != nil {
-			of[n].Price = m.price(of[n].Bytes, all.Largest)
+			of[at].Price = m.price(of[at].Bytes, all.Largest)
 		}
-		differ = differ || of[n] != of[0]
+		differ = differ || of[at] != of[0]
 	}
 	if !differ {
 		return nil
@@ -137,15 +153,10 @@ func (m *muster) estimates(ask image.Ask) []image.Estimate {
 
 // plan asks the planner for the nodes of a gang.
 func (m *muster) plan(g *trace.Gang, first int, estimates []image.Estimate) []int {
-	cluster := gang.Cluster{Nodes: m.names, Resources: resources.Index{resources.CPU, resources.Memory, resources.Pods}}
-	cpu, memory := m.plain.capacity()
-	slots := int64(m.c.Trace.Size.Slots)
-	for _, n := range m.c.Nodes {
-		cluster.Has = append(cluster.Has, resources.Vector{cpu, memory, slots})
-		cluster.Free = append(cluster.Free, resources.Vector{cpu - n.CPU, memory - n.Memory, slots - int64(n.Pods)})
+	for n, node := range m.c.Nodes {
+		has, free := m.cluster.Has[n], m.cluster.Free[n]
+		free[0], free[1], free[2] = has[0]-node.CPU, has[1]-node.Memory, has[2]-int64(node.Pods)
 	}
-	all := int64(len(m.names))
-	cluster.Total = resources.Vector{all * cpu, all * memory, all * slots}
 	class := gang.Class{Ask: resources.Vector{g.CPU, g.Memory, 1}}
 	for _, e := range estimates {
 		class.Images = "of the gang"
@@ -155,7 +166,7 @@ func (m *muster) plan(g *trace.Gang, first int, estimates []image.Estimate) []in
 		class.UIDs = append(class.UIDs, uid(first+i))
 	}
 	turn := gang.Turn{Kind: gang.Try, Need: gang.Quota{Need: g.Members, Limit: g.Members}, UIDs: class.UIDs}
-	placed, verdict := gang.Plan(cluster, turn, []gang.Class{class}, willing{})
+	placed, verdict := gang.Plan(m.cluster, turn, []gang.Class{class}, willing{})
 	nodes := make([]int, 0, g.Members)
 	for _, member := range class.UIDs {
 		node, ok := placed[member]
@@ -167,15 +178,40 @@ func (m *muster) plan(g *trace.Gang, first int, estimates []image.Estimate) []in
 	return nodes
 }
 
-// score is the node of a plain pod.
+// sample finds the nodes that are looked at for a plain pod: those that stand out
+// because they have its images, and others in turn; or the framework's own sample.
+func (m *muster) sample(ask image.Ask) {
+	p := m.plain
+	p.feasible = p.feasible[:0]
+	if len(m.names) > maxWarm+maxOthers && !m.inv.Same(ask.Needs) {
+		for _, name := range m.inv.Estimate(ask).Warm() {
+			if n := m.index[name]; m.c.Fits(n) && len(p.feasible) < maxWarm {
+				p.feasible = append(p.feasible, n)
+			}
+		}
+	}
+	warm := len(p.feasible)
+	if warm == 0 {
+		p.find()
+		return
+	}
+	for range m.names {
+		if len(p.feasible) == warm+maxOthers {
+			break
+		}
+		m.next = (m.next + 1) % len(m.names)
+		if m.c.Fits(m.next) && !slices.Contains(p.feasible, m.next) {
+			p.feasible = append(p.feasible, m.next)
+		}
+	}
+}
+
+// score is the best of the nodes that are looked at for a plain pod.
 func (m *muster) score(g *trace.Gang, estimates []image.Estimate) int {
 	p := m.plain
-	p.feasible, p.scores = p.feasible[:0], p.scores[:0]
-	for n := range m.names {
-		if m.c.Fits(n) {
-			p.feasible = append(p.feasible, n)
-			p.scores = append(p.scores, p.leastAllocated(g, n)+p.balanced(g, n))
-		}
+	p.scores = p.scores[:0]
+	for _, n := range p.feasible {
+		p.scores = append(p.scores, p.leastAllocated(g, n)+p.balanced(g, n))
 	}
 	if estimates != nil {
 		for at, score := range image.Scores(m.seconds(p.feasible, estimates), fullScoreSeconds) {
@@ -193,7 +229,7 @@ func (m *muster) seconds(nodes []int, estimates []image.Estimate) []float64 {
 	loads, sum, squares := make([]float64, len(nodes)), 0.0, 0.0
 	cpu, memory := m.plain.capacity()
 	for at, n := range nodes {
-		seconds[at] = estimates[n].Seconds * (1 + estimates[n].Price)
+		seconds[at] = estimates[at].Seconds * (1 + estimates[at].Price)
 		slowest = max(slowest, seconds[at])
 		loads[at] = max(float64(m.c.Nodes[n].CPU)/float64(cpu), float64(m.c.Nodes[n].Memory)/float64(memory))
 		sum += loads[at]
@@ -219,8 +255,8 @@ func (m *muster) Bound(g *trace.Gang, pod, _ int, now float64) {
 
 // Started turns what was promised into what is there.
 func (m *muster) Started(pod, node int, now float64) {
+	m.inv.Started(uid(pod), clock(now))
 	m.inv.Ran(m.names[node], m.keys[pod], clock(now))
-	m.inv.Undo(uid(pod))
 }
 
 // Finished forgets the pod.
