@@ -54,7 +54,7 @@ func targets(out io.Writer, groups []group) {
 		}
 		fmt.Fprintf(out, "\n|---|%s\n", strings.Repeat("---|", len(all)))
 		for _, a := range aims {
-			if a.trace != "" && a.trace != g.shape.Trace {
+			if a.trace != "" && a.trace != g.shape.Trace || a.fixed && !slices.Contains(policies(g.records), policy.Free) {
 				continue
 			}
 			cells := []string{a.String()}
