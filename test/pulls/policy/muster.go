@@ -108,7 +108,7 @@ func (m *muster) Report(node int, images []int, now float64) {
 // Place plans a gang, or scores the nodes for a plain pod, and reserves.
 func (m *muster) Place(g *trace.Gang, first int, now float64) Placement {
 	m.inv.Advance(clock(now))
-	ask := image.Ask{Others: g.Members - 1}
+	ask := image.Ask{}
 	for _, i := range g.Images {
 		m.learn(i)
 		ask.Needs = append(ask.Needs, image.Need{Key: m.c.Trace.Images[i].Name, Always: g.Always})
@@ -118,7 +118,7 @@ func (m *muster) Place(g *trace.Gang, first int, now float64) Placement {
 		m.sample(ask)
 		p.Nodes = []int{m.score(g, m.estimates(ask, m.plain.feasible))}
 	} else {
-		ask.Gang = fmt.Sprint("gang-", first)
+		ask.Gang, ask.Others = fmt.Sprint("gang-", first), m.fewest(g)-1
 		p.Nodes = m.plan(g, first, m.estimates(ask, m.all))
 	}
 	for i, n := range p.Nodes {
@@ -151,12 +151,19 @@ func (m *muster) estimates(ask image.Ask, nodes []int) []image.Estimate {
 	return of
 }
 
-// plan asks the planner for the nodes of a gang.
-func (m *muster) plan(g *trace.Gang, first int, estimates []image.Estimate) []int {
+// fewest reads what is free, and returns on how few nodes there is room for a gang.
+func (m *muster) fewest(g *trace.Gang) int {
+	most := 1
 	for n, node := range m.c.Nodes {
 		has, free := m.cluster.Has[n], m.cluster.Free[n]
 		free[0], free[1], free[2] = has[0]-node.CPU, has[1]-node.Memory, has[2]-int64(node.Pods)
+		most = max(most, resources.Room(free, resources.Vector{g.CPU, g.Memory, 1}))
 	}
+	return (g.Members + most - 1) / most
+}
+
+// plan asks the planner for the nodes of a gang, by what fewest read.
+func (m *muster) plan(g *trace.Gang, first int, estimates []image.Estimate) []int {
 	class := gang.Class{Ask: resources.Vector{g.CPU, g.Memory, 1}}
 	for _, e := range estimates {
 		class.Images = "of the gang"
