@@ -59,7 +59,7 @@ perf: ## Measure the scheduler; PERF_LABEL chooses the cases.
 
 .PHONY: perf-gangs
 perf-gangs: ## Measure gangs beside native ones and add to .cache/perf/gangs; 20 minutes for each of GANG_REPS.
-	go test -vet=off -timeout=0 -run='^$$' -bench=Gangs -benchtime=1ns ./test/perf -args -v=0 -gang-reps=$(GANG_REPS) \
+	go test -vet=off -timeout=0 -run='^$$' -bench='^BenchmarkGangs$$' -benchtime=1ns ./test/perf -args -v=0 -gang-reps=$(GANG_REPS) \
 		-gang-shapes=1000x3,3000x3,3x1000,9x1000 -gang-modes=held,live -gang-out=$(CURDIR)/.cache/perf/gangs
 
 .PHONY: perf-waiting
