@@ -33,7 +33,7 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 		}
 		pick := func(set map[string]bool) string {
 			if len(set) == 0 {
-				t.Skip("nobody there")
+				t.Skip("this event needs a pod, and there is none now: rapid draws another event")
 			}
 			return rapid.SampledFrom(slices.Sorted(maps.Keys(set))).Draw(t, "pod")
 		}
@@ -41,7 +41,7 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 			"create": w.create,
 			"delete": func(t *rapid.T) {
 				if len(w.pods) == 0 {
-					t.Skip("nobody there")
+					t.Skip("this event needs a pod, and there is none now: rapid draws another event")
 				}
 				w.remove(rapid.SampledFrom(slices.Sorted(maps.Keys(w.pods))).Draw(t, "pod"))
 			},
@@ -54,7 +54,7 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 						return
 					}
 				}
-				t.Skip("nobody has gates")
+				t.Skip("this event needs a pod with gates, and there is none now: rapid draws another event")
 			},
 			"minimum changes": func(t *rapid.T) {
 				key := w.keys[1]

@@ -92,7 +92,7 @@ func (s *stage) addNodes(cpu []string) {
 		}, metav1.CreateOptions{})
 		return err
 	})
-	s.until("the controller manager to see that the nodes are ready", func(ctx context.Context) (int, int, error) {
+	s.until("the controller manager to see that the nodes are ready", 5*time.Millisecond, func(ctx context.Context) (int, int, error) {
 		list, err := s.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{ResourceVersion: "0"})
 		if err != nil {
 			return 0, 0, err
@@ -171,7 +171,7 @@ func (s *stage) burst(name string, n int) (took spent) {
 	if err := s.muster.Thaw(); err != nil {
 		s.b.Fatal(err)
 	}
-	s.until("the plain pods to be bound", func(context.Context) (int, int, error) { return int(s.bound.Load()), int(want), nil })
+	s.until("the plain pods to be bound", 5*time.Millisecond, func(context.Context) (int, int, error) { return int(s.bound.Load()), int(want), nil })
 	return s.used().less(before)
 }
 
@@ -196,10 +196,10 @@ func (s *stage) used() spent {
 	}
 }
 
-func (s *stage) until(what string, count func(context.Context) (got, want int, err error)) {
+func (s *stage) until(what string, every time.Duration, count func(context.Context) (got, want int, err error)) {
 	s.b.Helper()
 	got, want := 0, 0
-	err := wait.PollUntilContextTimeout(s.b.Context(), 5*time.Millisecond, 10*time.Minute, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(s.b.Context(), every, 10*time.Minute, true, func(ctx context.Context) (bool, error) {
 		var err error
 		got, want, err = count(ctx)
 		return got >= want, err

@@ -85,13 +85,21 @@ func besideWaiting(b *testing.B, variant string) waitingRecord {
 	}
 	s.start()
 	if variant == "gangs" {
-		s.until("the gangs to be refused", func(context.Context) (int, int, error) {
-			time.Sleep(time.Second)
+		s.until("the gangs to be refused", time.Second, func(context.Context) (int, int, error) {
 			return int(s.metric(refusals)[0]), gangs, nil
 		})
 	}
 	s.burst("first", size) // fills caches and pools
-	time.Sleep(2 * time.Second)
+	last := s.used()
+	s.until("the scheduler to use less than a tenth of a core", time.Second, func(context.Context) (got, want int, err error) {
+		now := s.used()
+		since := now.less(last)
+		last = now
+		if since.wall >= 0.5 && since.scheduler < since.wall/10 {
+			got = 1
+		}
+		return got, 1, nil
+	})
 
 	r := waitingRecord{Variant: variant, Shape: *waitingShape, Env: *waitingEnv, Nodes: *waitingNodes, Plain: bursts * size}
 	heap := s.ask("/debug/pprof/heap?gc=1") // leaves the garbage of the start behind too
