@@ -46,6 +46,32 @@ func NoFit(v gang.Verdict) string {
 	return b.String()
 }
 
+// tellSeconds is from when on a wait for images is worth a word.
+const tellSeconds = 5
+
+// Outlook is the one line that says when a planned gang has its images, and what
+// keeps the last of its nodes; empty if that is soon.
+func Outlook(v gang.Verdict) string {
+	o := v.Outlook
+	if o.Seconds < tellSeconds {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "gang %s: planned; its images are expected to be ready in %.0f s: the last node, %s, ", v.Gang, o.Seconds, o.Node)
+	switch {
+	case o.Bytes == 0:
+		b.WriteString("waits for pulls under way")
+	case o.Wait >= 1:
+		fmt.Fprintf(&b, "pulls %s after %.0f s of other pulls", bytes(o.Bytes), o.Wait)
+	default:
+		fmt.Fprintf(&b, "pulls %s", bytes(o.Bytes))
+	}
+	if o.Pulling > 1 {
+		fmt.Fprintf(&b, "; %d nodes pull %s", o.Pulling, bytes(o.Total))
+	}
+	return b.String()
+}
+
 // within says in which domain a gang fits best that has to stay in one.
 func within(v gang.Verdict) string {
 	d := v.Domain

@@ -86,3 +86,33 @@ func TestNoFit(t *testing.T) {
 		})
 	}
 }
+
+func TestOutlook(t *testing.T) {
+	key := gang.Key{Namespace: "ml", Name: "train"}
+	tests := map[string]struct {
+		outlook gang.Outlook
+		want    string
+	}{
+		"who has the images says nothing": {gang.Outlook{}, ""},
+		"nor who has them soon":           {gang.Outlook{Node: "a", Seconds: 4.9, Bytes: 1 << 27, Pulling: 1, Total: 1 << 27}, ""},
+		"one node pulls": {
+			gang.Outlook{Node: "a", Seconds: 43.4, Bytes: 3 << 29, Pulling: 1, Total: 3 << 29},
+			"gang ml/train: planned; its images are expected to be ready in 43 s: the last node, a, pulls 1.5Gi",
+		},
+		"several do, the last after others": {
+			gang.Outlook{Node: "a", Seconds: 55, Wait: 12, Bytes: 3 << 29, Pulling: 4, Total: 3 << 31},
+			"gang ml/train: planned; its images are expected to be ready in 55 s: the last node, a, pulls 1.5Gi after 12 s of other pulls; 4 nodes pull 6Gi",
+		},
+		"what it needs is on its way": {
+			gang.Outlook{Node: "a", Seconds: 20, Wait: 20},
+			"gang ml/train: planned; its images are expected to be ready in 20 s: the last node, a, waits for pulls under way",
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := Outlook(gang.Verdict{Gang: key, Outlook: tc.outlook}); got != tc.want {
+				t.Errorf("Outlook() =\n%s\nwant\n%s", got, tc.want)
+			}
+		})
+	}
+}

@@ -189,7 +189,7 @@ func (p *planner) learn(i, n int, why reason.Reason) {
 	switch why.Code {
 	case reason.None:
 		lasting = !p.classes[i].Coupled
-	case reason.Resource, reason.Taint, reason.Affinity, reason.Cordoned:
+	case reason.Resource, reason.Taint, reason.Affinity, reason.Cordoned, reason.Disk:
 	case reason.Port, reason.Excluded:
 		p.obstructed = true
 	default:

@@ -32,7 +32,7 @@ func HopeOf(v Verdict, classes []Class, c Cluster) Hope {
 	for r := range v.Tally {
 		switch r.Code {
 		case reason.Resource, reason.Kept: // amounts: room that is kept counts as gained when it is given up
-		case reason.Taint, reason.Affinity, reason.Cordoned:
+		case reason.Taint, reason.Affinity, reason.Cordoned, reason.Disk:
 			h.Nodes = true
 		default:
 			h.Anything = true

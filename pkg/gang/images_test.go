@@ -55,7 +55,7 @@ func TestImagesNeverCostAPlace(t *testing.T) {
 					}
 					plain = append(plain, c)
 					for range caps {
-						c.Seconds = append(c.Seconds, float64(r.Intn(3)*50))
+						c.Pulls = append(c.Pulls, gang.Pull{Seconds: float64(r.Intn(3) * 50), Again: float64(r.Intn(2))})
 					}
 					choosy = append(choosy, c)
 				}
@@ -83,8 +83,8 @@ func TestTheQueueOfANodeCountsOnce(t *testing.T) {
 		Has: []resources.Vector{{2}, {2}}, Free: []resources.Vector{{2}, {2}}, Total: resources.Vector{4},
 	}
 	classes := []gang.Class{
-		{UIDs: []string{"p"}, Ask: resources.Vector{1}, Images: "x", Seconds: []float64{110, 300}, Wait: []float64{100, 0}},
-		{UIDs: []string{"q"}, Ask: resources.Vector{1}, Images: "y", Seconds: []float64{110, 180}, Wait: []float64{100, 0}},
+		{UIDs: []string{"p"}, Ask: resources.Vector{1}, Images: "x", Pulls: []gang.Pull{{Seconds: 110, Wait: 100}, {Seconds: 300}}},
+		{UIDs: []string{"q"}, Ask: resources.Vector{1}, Images: "y", Pulls: []gang.Pull{{Seconds: 110, Wait: 100}, {Seconds: 180}}},
 	}
 	placed, _ := gang.Plan(c, gang.Turn{Need: gang.Quota{Need: 2, Limit: 2}}, classes, open{})
 	if placed["p"] != "a" || placed["q"] != "a" {

@@ -170,7 +170,8 @@ func (g *gang) try(m *member, s Spec) Turn {
 	return t
 }
 
-// Sequence says in what order the members of a plan take their slots.
+// Sequence says in what order the members of a plan take their slots, and what is
+// expected of it.
 type Sequence struct {
 	// Order is the UIDs of members that take their slots one after the other;
 	// empty if they may come as they like.
@@ -178,6 +179,8 @@ type Sequence struct {
 	// Ahead is the UIDs of members that have to be bound before any others take
 	// their slots; empty if nobody has to.
 	Ahead []string
+	// Outlook says in words when the members are ready; empty if there is nothing to say.
+	Outlook string
 }
 
 // Commit makes a plan the gang's own: slots is the node by UID, by the member
@@ -207,7 +210,7 @@ func (r *Roster) Commit(key Key, by string, slots Placement, seq Sequence) (todo
 		return append(todo, r.settle(g)...), nil, false, false
 	}
 	r.serial++
-	g.planID, g.verdict = fmt.Sprintf("%s/%d", key.Name, r.serial), ""
+	g.planID, g.verdict, g.outlook = fmt.Sprintf("%s/%d", key.Name, r.serial), "", seq.Outlook
 	g.sequence(seq)
 	goes = kept[by] != "" && g.inTurn(by)
 	if m := g.members[by]; m != nil && !goes {

@@ -21,13 +21,22 @@ type Class struct {
 	Closed []bool
 	// Images names what members pull: classes that pull the same pull it once.
 	Images string
-	// Seconds until the images of a member are ready, by node; nil if it does not matter.
-	Seconds []float64
-	// Wait is what of those is for pulls that are under way; nil for nothing.
-	Wait []float64
-	// Price of having the images pulled there for the first member, by node, in
-	// the unit of a node's load; nil for nothing.
-	Price []float64
+	// Pulls is what it takes to have the images ready, by node; nil if it does not matter.
+	Pulls []Pull
+}
+
+// Pull is what it takes a node to have the images of members ready.
+type Pull struct {
+	// Seconds until those of a first member are, and what of them is for pulls that
+	// are under way. 0 <= Wait <= Seconds.
+	Seconds, Wait float64
+	// Again is how much longer each further member waits. 0 <= Again.
+	Again float64
+	// Bytes that the node fetches for the first member. 0 <= Bytes.
+	Bytes int64
+	// Price of having the images pulled for the first member, in the unit of a
+	// node's load.
+	Price float64
 }
 
 // Cluster is what there is to place on: values that stay as they are while one
@@ -111,7 +120,7 @@ func Plan(c Cluster, turn Turn, classes []Class, t Trial) (Placement, Verdict) {
 // choosy reports whether images may have cost several classes a place that there
 // is: one class alone finds it in any order of the nodes.
 func (p *planner) choosy() bool {
-	return slices.ContainsFunc(p.classes, func(c Class) bool { return c.Seconds != nil && (len(p.classes) > 1 || c.Coupled) })
+	return slices.ContainsFunc(p.classes, func(c Class) bool { return c.Pulls != nil && (len(p.classes) > 1 || c.Coupled) })
 }
 
 // planner is the state of one call of Plan.

@@ -198,12 +198,15 @@ func readImages(t *testing.T, words, nodes []string, c *gang.Class) {
 		if seconds > 0 {
 			price = float(value(words, "price"))
 		}
-		c.Seconds, c.Price = append(c.Seconds, seconds), append(c.Price, price)
+		pull := gang.Pull{Seconds: seconds, Wait: min(seconds, float(value(words, "wait"))), Price: price, Again: float(value(words, "again"))}
+		pull.Bytes = int64((pull.Seconds - pull.Wait) * 40)
+		c.Pulls = append(c.Pulls, pull)
 	}
 }
 
 // story reads a gang, one class a line as
-// "name xN cpu=C [role=R] [apart] [near=name] [warm=node,…] [seconds=node:S,…] [price=P] [images=I]",
+// "name xN cpu=C [role=R] [apart] [near=name] [warm=node,…] [seconds=node:S,…] [again=S]
+// [wait=S] [price=P] [images=I]", 40 MB for each second,
 // and tells what the planner does with it.
 func story(t *testing.T, b bench, d *datadriven.TestData) string {
 	turn := gang.Turn{Gang: gang.Key{Namespace: "default", Name: "story"}}
@@ -263,6 +266,9 @@ func story(t *testing.T, b bench, d *datadriven.TestData) string {
 	}
 	if left := members - len(placed); left > 0 {
 		fmt.Fprintf(&out, "%d left out\n", left)
+	}
+	if o := v.Outlook; o.Seconds > 0 {
+		fmt.Fprintf(&out, "ready in %g s: %s pulls %d MB after %g s, %d nodes pull %d MB\n", o.Seconds, o.Node, o.Bytes, o.Wait, o.Pulling, o.Total)
 	}
 	return out.String()
 }

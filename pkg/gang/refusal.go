@@ -23,7 +23,7 @@ func (p *planner) verdict(turn Turn) Verdict {
 // success is what there is to say about a gang that is placed.
 func (p *planner) success(turn Turn) (Placement, Verdict) {
 	slots, v := make(Placement, len(p.placed)), p.verdict(turn)
-	v.Fit = len(p.placed)
+	v.Fit, v.Outlook = len(p.placed), p.outlook()
 	next := make([]int, len(p.classes))
 	for _, s := range p.placed {
 		uid := p.classes[s.class].UIDs[next[s.class]]

@@ -113,6 +113,7 @@ type gang struct {
 	// more often that happens in a row.
 	resting bool
 	broken  int
+	outlook string // what was expected of the last plan
 	verdict string // why the last attempt came to nothing; empty if it did not
 	start
 }
@@ -359,4 +360,20 @@ func (r *Roster) spec(g *gang) (Spec, string) {
 		}
 	}
 	return s, s.fault(field, r.maxMembers)
+}
+
+// Pending returns the UIDs of a gang's members that are to be given a node, in the
+// order in which they are tried.
+func (r *Roster) Pending(key Key) []string {
+	g := r.gangs[key]
+	if g == nil {
+		return nil
+	}
+	var uids []string
+	for _, m := range g.sorted() {
+		if m.waits() {
+			uids = append(uids, m.UID)
+		}
+	}
+	return uids
 }

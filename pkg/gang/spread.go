@@ -19,53 +19,79 @@ const (
 const loadWeight = 0.5
 
 // spread gives each node of a walk its share of the members. It finds the earliest
-// time by which there is room for all on nodes whose images are ready, and then,
-// among the nodes that are ready by then or a little later, puts each member where
-// it costs least: load, and the price of pulling where no other member does. Those
-// nodes come first, each with its share; if they refuse some, then the same nodes
-// once more, for what room they have beside it, and the others by their times.
+// time by which all can be ready, and then, among the places that are ready by then
+// or a little later, puts each member where it costs least: load, and the price of
+// pulling where no other member does. Those nodes come first, each with its share;
+// if they refuse some, then the same nodes once more, for what room they have
+// beside it, and the others by their times.
 func (w *walk) spread() {
-	all := w.later
-	room, end := 0, 0
-	for end < len(all) && room < w.want {
-		room += all[end].room
-		end++
-	}
-	if end == 0 {
-		return
-	}
-	latest := all[end-1].seconds*(1+slackShare) + slackSeconds
-	for end < len(all) && all[end].seconds <= latest {
-		end++
-	}
-	queue := make(offers, 0, end)
-	for _, c := range all[:end] {
-		queue = append(queue, offer{candidate: c, cost: w.cost(c.node, 0)})
+	all, latest := w.later, w.earliest()*(1+slackShare)+slackSeconds
+	end := 0
+	var queue offers
+	for ; end < len(all) && all[end].seconds <= latest; end++ {
+		queue = append(queue, offer{candidate: all[end], most: all[end].by(latest), cost: w.cost(all[end].node, 0)})
 	}
 	heap.Init(&queue)
 	w.shares = map[int]int{}
-	var first []candidate
+	var first, full []candidate
 	for left := w.want; left > 0 && len(queue) > 0; left-- {
 		top := &queue[0]
 		n := top.node
 		if w.shares[n] == 0 {
 			first = append(first, top.candidate)
 		}
-		w.shares[n]++
-		if top.room--; top.room == 0 {
-			heap.Pop(&queue)
+		if w.shares[n]++; w.shares[n] < top.most {
+			top.cost = w.cost(n, w.shares[n])
+			heap.Fix(&queue, 0)
 			continue
 		}
-		top.cost = w.cost(n, w.shares[n])
-		heap.Fix(&queue, 0)
+		if top.room > top.most {
+			full = append(full, top.candidate)
+		}
+		heap.Pop(&queue)
 	}
-	rest := slices.Clone(queue)
-	slices.SortFunc(rest, compareOffers)
+	slices.SortFunc(queue, compareOffers)
 	w.later = first
-	for _, o := range rest {
+	for _, o := range queue {
 		w.again = append(w.again, o.candidate)
 	}
-	w.again = append(w.again, all[end:]...)
+	w.again = append(append(w.again, full...), all[end:]...)
+}
+
+// earliest is the time by which all members can be ready that want a node, or as
+// many as there is room for: each takes the place that is ready first.
+func (w *walk) earliest() (seconds float64) {
+	fresh := w.later // which nobody has taken, in the order of their times
+	var taken places // the next place on those that somebody has
+	for range w.want {
+		switch {
+		case len(fresh) > 0 && (len(taken) == 0 || fresh[0].seconds <= taken[0].seconds):
+			next := fresh[0]
+			fresh, seconds = fresh[1:], next.seconds
+			if next.room--; next.room > 0 {
+				next.seconds += next.again
+				heap.Push(&taken, next)
+			}
+		case len(taken) > 0:
+			seconds = taken[0].seconds
+			if taken[0].room--; taken[0].room > 0 {
+				taken[0].seconds += taken[0].again
+				heap.Fix(&taken, 0)
+			} else {
+				heap.Pop(&taken)
+			}
+		}
+	}
+	return seconds
+}
+
+// by is how many members the node has room for that are ready by a time, at which
+// the first of them is.
+func (c *candidate) by(latest float64) int {
+	if c.again <= 0 || latest-c.seconds >= float64(c.room)*c.again {
+		return c.room
+	}
+	return min(c.room, 1+int((latest-c.seconds)/c.again))
 }
 
 // cost is what one more member costs on a node that already takes so many of its
@@ -81,15 +107,15 @@ func (w *walk) cost(n, members int) float64 {
 		}
 	}
 	cost := loadWeight * load
-	if price := w.p.classes[w.class].Price; price != nil && members == 0 && !w.p.pullsOn(w.class, n) {
-		cost += price[n]
+	if pulls := w.p.classes[w.class].Pulls; pulls != nil && members == 0 && !w.p.pullsOn(w.class, n) {
+		cost += pulls[n].Price
 	}
 	return cost
 }
 
 // waits reports whether a member of class i waits for images on node n.
 func (p *planner) waits(i, n int) bool {
-	return p.classes[i].Seconds != nil && p.classes[i].Seconds[n] > 0
+	return p.classes[i].Pulls != nil && p.classes[i].Pulls[n].Seconds > 0
 }
 
 // pullsOn reports whether a member that is placed on node n pulls what class i does.
@@ -97,32 +123,32 @@ func (p *planner) pullsOn(i, n int) bool {
 	return slices.ContainsFunc(p.pulls[n], func(other int) bool { return p.classes[other].Images == p.classes[i].Images })
 }
 
-// seconds is the time until a member of class i is ready on node n, behind those
-// that are placed there and pull something else.
-func (p *planner) seconds(i, n int) float64 {
-	if p.classes[i].Seconds == nil || p.blind {
-		return 0
+// times are the seconds until a member of class i is ready on node n, behind those
+// that are placed there, and how much longer each further one waits.
+func (p *planner) times(i, n int) (seconds, again float64) {
+	if p.classes[i].Pulls == nil || p.blind || !p.waits(i, n) {
+		return 0, 0 // everything is there: it waits for nobody
 	}
-	sum := p.classes[i].Seconds[n]
-	if sum == 0 {
-		return 0 // everything is there: it waits for nobody
-	}
+	own := p.classes[i].Pulls[n]
+	seconds = own.Seconds
 	placed := p.pulls[n]
 	for at, other := range placed {
-		images := p.classes[other].Images
-		if images != p.classes[i].Images && !slices.ContainsFunc(placed[:at], func(before int) bool { return p.classes[before].Images == images }) {
-			sum += p.classes[other].Seconds[n] // the queue before it is in the sum already
-			if wait := p.classes[other].Wait; wait != nil {
-				sum -= wait[n]
-			}
+		pull, images := p.classes[other].Pulls[n], p.classes[other].Images
+		first := !slices.ContainsFunc(placed[:at], func(before int) bool { return p.classes[before].Images == images })
+		switch {
+		case !first || images == p.classes[i].Images:
+			seconds += pull.Again
+		default:
+			seconds += pull.Seconds - pull.Wait // the queue before it is in the sum already
 		}
 	}
-	return sum
+	return seconds, own.Again
 }
 
 // offer is a node that can take one more member, and what that costs.
 type offer struct {
 	candidate
+	most int // members that it is to take; 0 < most <= room
 	cost float64
 }
 
@@ -141,5 +167,21 @@ func (o *offers) Pop() any {
 	last := len(*o) - 1
 	x := (*o)[last]
 	*o = (*o)[:last]
+	return x
+}
+
+// places are a heap, the one that is ready first leading.
+type places []candidate
+
+func (p places) Len() int { return len(p) }
+func (p places) Less(i, j int) bool {
+	return cmp.Or(cmp.Compare(p[i].seconds, p[j].seconds), cmp.Compare(p[i].node, p[j].node)) < 0
+}
+func (p places) Swap(i, j int) { p[i], p[j] = p[j], p[i] }
+func (p *places) Push(x any)   { *p = append(*p, x.(candidate)) }
+func (p *places) Pop() any {
+	last := len(*p) - 1
+	x := (*p)[last]
+	*p = (*p)[:last]
 	return x
 }

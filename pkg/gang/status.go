@@ -35,6 +35,9 @@ type Status struct {
 	Failed    int    // members that have failed, and count no more
 	// Why says what the gang waits for; empty when it waits for nothing.
 	Why string
+	// Outlook says what its last plan expects of its start; empty if that is nothing
+	// to wait for.
+	Outlook string
 	// Partial is set while some of its members are bound and fewer than start
 	// together, and it has not been whole.
 	Partial bool
@@ -48,7 +51,7 @@ func (r *Roster) Status(key Key) (st Status, ok bool) {
 	}
 	s, fault := r.spec(g)
 	st = Status{
-		Spec: s, Group: g.groupUID, Pods: len(g.members), Failed: g.failed,
+		Spec: s, Group: g.groupUID, Outlook: g.outlook, Pods: len(g.members), Failed: g.failed,
 		Exist: g.all.exist, Bound: g.all.bound, Ready: g.all.ready, Succeeded: g.all.done,
 	}
 	whole := g.whole

@@ -127,7 +127,7 @@ func drawTurn(t *rapid.T, coupled bool) (*bench, gang.Turn, []gang.Class) {
 		}
 		if rapid.Bool().Draw(t, "images") {
 			for range b.nodes {
-				c.Seconds = append(c.Seconds, rapid.SampledFrom([]float64{0, 10}).Draw(t, "seconds"))
+				c.Pulls = append(c.Pulls, gang.Pull{Seconds: rapid.SampledFrom([]float64{0, 10}).Draw(t, "seconds"), Again: rapid.SampledFrom([]float64{0, 1}).Draw(t, "again")})
 			}
 		}
 		apart, near, refuse := false, "", map[int]bool{}

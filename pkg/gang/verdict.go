@@ -23,6 +23,8 @@ type Verdict struct {
 	// Ahead is the UIDs of those of them who have to be bound before the others
 	// take their places, for what only the trial knows of; Plan sets none.
 	Ahead []string
+	// Outlook is when the images of those with a place are ready.
+	Outlook Outlook
 	// Roles are those of which the gang lacks members.
 	Roles []RoleFit
 	// Domain is where most of them fit, if the topology keeps the gang in one

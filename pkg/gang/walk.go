@@ -20,9 +20,11 @@ type walk struct {
 	shares  map[int]int // by node: how many members it is to take at first; nil for as many as fit
 }
 
+// candidate is a node that has room for members: the first is ready after so many
+// seconds, each further one so much later.
 type candidate struct {
-	node, room int
-	seconds    float64
+	node, room     int
+	seconds, again float64
 }
 
 func (p *planner) walk(class, want int, s *scope) *walk {
@@ -32,7 +34,7 @@ func (p *planner) walk(class, want int, s *scope) *walk {
 // next returns up to max nodes, each once; none at the end.
 func (w *walk) next(max int) []int {
 	nodes := make([]int, 0, min(max, fewNodes))
-	images := w.p.classes[w.class].Seconds != nil && !w.p.blind
+	images := w.p.classes[w.class].Pulls != nil && !w.p.blind
 	for total := w.s.size(w.p); w.at < total; w.at++ {
 		if len(nodes) == max {
 			return nodes
@@ -44,7 +46,8 @@ func (w *walk) next(max int) []int {
 		case room == w.want && !images:
 			nodes = append(nodes, n)
 		default:
-			w.later = append(w.later, candidate{n, room, w.p.seconds(w.class, n)})
+			seconds, again := w.p.times(w.class, n)
+			w.later = append(w.later, candidate{n, room, seconds, again})
 		}
 	}
 	if !w.settled {

@@ -16,6 +16,10 @@ import (
 //
 //	puller [key=value...]  how nodes pull that are set from now on: rate link parallel eager peers in MB/s,
 //	                       layer= and image= seconds, rack= pool=; default rate=40 parallel=1, nothing beside bytes
+//	disk GB [certain=yes] [reserved=GB] [evict=SHARE]
+//	                       the disk of nodes that are set from now on: twice the bytes of layers, images of which
+//	                       these are not known as they are; images are collected from .85 on until .8 is left
+//	fits KEY...            the nodes that may have room for all of them
 //	registry MB/s | racks MB/s
 //	node n1 [platform=P] [pressed]   replace what n1 says; one image a line: [xREPEAT] MB NAME...
 //	remove n1
@@ -26,6 +30,7 @@ import (
 //	same KEY... | bytes KEY
 //	reserve POD NODE KEY... [gang=G] | bind POD | undo POD | started POD
 //	ran NODE KEY... | ended NODE KEY...
+//	seeds KEY... pods=N [near=N] [sure=yes] [bytes=MB] [count=N]   one place a line: NODE ROOM [busy]
 //	at SECONDS             what is still under way then
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
@@ -38,6 +43,7 @@ type story struct {
 	inv    *Inventory
 	now    time.Time
 	puller Puller
+	disk   Disk
 }
 
 func (s *story) run(t *testing.T, d *datadriven.TestData) string {
@@ -46,13 +52,29 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 	switch d.Cmd {
 	case "puller":
 		s.setPuller(t, options)
+	case "disk":
+		s.disk = Disk{
+			Bytes: int64(number(t, words[0]) * 1e9), Certain: options["certain"] != "", LayerExpansion: 2, ImageExpansion: 1,
+			Collect: 0.85, Keep: 0.8, Evict: 0.85,
+		}
+		if text, ok := options["reserved"]; ok {
+			s.disk.Reserved = int64(number(t, text) * 1e9)
+		}
+		if text, ok := options["evict"]; ok {
+			s.disk.Evict = number(t, text)
+		}
+	case "fits":
+		if inv.FitEverywhere(needs(words)) {
+			return "everywhere"
+		}
+		return s.each(func(n *node) string { return strconv.FormatBool(inv.Fits(n.platform, n.disk, needs(words))) })
 	case "registry":
 		inv.SetRegistry(number(t, words[0]) * 1e6)
 	case "racks":
 		inv.SetRacks(number(t, words[0]) * 1e6)
 	case "node":
 		inv.SetNode(words[0], Node{
-			Platform: options["platform"], Pressed: slices.Contains(words, "pressed"), Images: reports(t, d), Puller: s.puller,
+			Platform: options["platform"], Pressed: slices.Contains(words, "pressed"), Images: reports(t, d), Puller: s.puller, Disk: s.disk,
 		}, s.now)
 	case "remove":
 		inv.RemoveNode(words[0])
@@ -72,10 +94,17 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		}
 		return s.each(func(n *node) string {
 			of := e.Of(n.name)
+			text := fmt.Sprintf("%g MB, %.1f s", float64(of.Bytes)/1e6, of.Seconds)
 			if of.Wait > 0 {
-				return fmt.Sprintf("%g MB, %.1f s, %.1f s of it waiting", float64(of.Bytes)/1e6, of.Seconds, of.Wait)
+				text += fmt.Sprintf(", %.1f s of it waiting", of.Wait)
 			}
-			return fmt.Sprintf("%g MB, %.1f s", float64(of.Bytes)/1e6, of.Seconds)
+			if of.Evicts > 0 {
+				text += fmt.Sprintf(", %.0f MB lost, price %.2f", float64(of.Evicts)/1e6, of.Price)
+			}
+			if of.Full {
+				text += ", no room"
+			}
+			return text
 		})
 	case "warm":
 		return strings.Join(inv.Estimate(Ask{Needs: needs(words)}).Warm(), " ")
@@ -97,6 +126,8 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 	case "bind":
 		inv.Bind(words[0], s.now)
 		return s.queues()
+	case "expect":
+		return s.expect(words)
 	case "undo":
 		inv.Undo(words[0])
 		return s.queues()
@@ -104,6 +135,8 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		inv.Ran(words[0], words[1:], s.now)
 	case "ended":
 		inv.Ended(words[0], words[1:], s.now)
+	case "seeds":
+		return s.seeds(t, d, words, options)
 	case "at":
 		s.now = time.Unix(1e9, 0).Add(time.Duration(number(t, words[0]) * float64(time.Second)))
 		inv.Advance(s.now)
@@ -112,6 +145,40 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		d.Fatalf(t, "unknown command %q", d.Cmd)
 	}
 	return ""
+}
+
+func (s *story) expect(pods []string) string {
+	var b strings.Builder
+	for _, pod := range pods {
+		of := s.inv.Expect(pod)
+		fmt.Fprintf(&b, "%s: %g MB, %.1f s, %.1f s of it waiting\n", pod, float64(of.Bytes)/1e6, of.Seconds, of.Wait)
+	}
+	return b.String()
+}
+
+func (s *story) seeds(t *testing.T, d *datadriven.TestData, keys []string, options map[string]string) string {
+	count := func(option string, otherwise int) int {
+		if text, ok := options[option]; ok {
+			return int(number(t, text))
+		}
+		return otherwise
+	}
+	demand := Demand{Needs: needs(keys), Pods: count("pods", 0), Near: count("near", 0), Sure: options["sure"] != "", Busy: map[string]bool{}}
+	for line := range strings.Lines(d.Input) {
+		fields := strings.Fields(line)
+		demand.Places = append(demand.Places, Place{Node: fields[0], Room: int(number(t, fields[1]))})
+		demand.Busy[fields[0]] = len(fields) > 2
+	}
+	budget := SeedBudget{Bytes: int64(count("bytes", 1e6)) * 1e6, Seeds: count("count", 100)}
+	var b strings.Builder
+	for _, seed := range s.inv.Seeds(demand, &budget) {
+		var keys []string
+		for _, need := range seed.Needs {
+			keys = append(keys, need.Key)
+		}
+		fmt.Fprintf(&b, "%s pulls %s, %g MB in %.1f s\n", seed.Node, strings.Join(keys, " "), float64(seed.Bytes)/1e6, seed.Seconds)
+	}
+	return b.String()
 }
 
 func (s *story) setPuller(t *testing.T, options map[string]string) {

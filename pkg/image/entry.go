@@ -1,5 +1,7 @@
 package image
 
+import "slices"
+
 // entry is what is known of an image by one of its keys.
 type entry struct {
 	key string
@@ -7,8 +9,9 @@ type entry struct {
 	// its bytes where no manifest does.
 	whole layer
 	// sizes are the distinct sizes reported, each with the number of nodes
-	// that report it: a handful, one for each runtime or architecture. The
-	// largest is the size of the whole.
+	// that report it: a handful, one for each runtime or architecture. What most
+	// report is the size of the whole, of several the largest: one node that lies
+	// does not decide.
 	sizes []size
 	// manifests, one for each platform, in the order of platform and digest.
 	manifests []*manifest
@@ -33,14 +36,13 @@ func (e *entry) add(slot int, bytes int64) {
 	if bytes <= 0 {
 		return
 	}
-	e.whole.bytes = max(e.whole.bytes, bytes)
-	for i := range e.sizes {
-		if e.sizes[i].bytes == bytes {
-			e.sizes[i].nodes++
-			return
-		}
+	at := slices.IndexFunc(e.sizes, func(s size) bool { return s.bytes == bytes })
+	if at < 0 {
+		at = len(e.sizes)
+		e.sizes = append(e.sizes, size{bytes: bytes})
 	}
-	e.sizes = append(e.sizes, size{bytes: bytes, nodes: 1})
+	e.sizes[at].nodes++
+	e.elect()
 }
 
 // remove undoes an add with the same arguments.
@@ -49,18 +51,22 @@ func (e *entry) remove(slot int, bytes int64) {
 	if bytes <= 0 {
 		return
 	}
-	e.whole.bytes = 0
-	kept := e.sizes[:0]
+	at := slices.IndexFunc(e.sizes, func(s size) bool { return s.bytes == bytes })
+	if e.sizes[at].nodes--; e.sizes[at].nodes == 0 {
+		e.sizes = slices.Delete(e.sizes, at, at+1)
+	}
+	e.elect()
+}
+
+// elect settles the size of the whole.
+func (e *entry) elect() {
+	most := size{}
 	for _, s := range e.sizes {
-		if s.bytes == bytes {
-			s.nodes--
-		}
-		if s.nodes > 0 {
-			kept = append(kept, s)
-			e.whole.bytes = max(e.whole.bytes, s.bytes)
+		if s.nodes > most.nodes || s.nodes == most.nodes && s.bytes > most.bytes {
+			most = s
 		}
 	}
-	e.sizes = kept
+	e.whole.bytes = most.bytes
 }
 
 // on returns the image's manifest for a platform, or nil. An image that does not

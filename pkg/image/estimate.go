@@ -24,19 +24,29 @@ type Estimate struct {
 	Wait float64
 	// Seconds until all images are ready, Wait among them; Wait <= Seconds.
 	Seconds float64
+	// Again is how much longer a second pod of the same images waits there: it asks
+	// for them as well, one after the other. 0 <= Again.
+	Again float64
 	// Price is what the bytes cost the others: the share of the images that the
-	// node fetches, times what that is worth now. 0 <= Price <= 0.1; it is 0 as
-	// long as the registry has capacity to spare.
+	// node fetches, times what that is worth now; it is 0 as long as the registry has
+	// capacity to spare. And what the node loses for them, as a share of the images,
+	// up to 1. 0 <= Price <= 2.
 	Price float64
+	// Evicts is how many bytes of images that no pod uses the node deletes to have
+	// room for these. 0 <= Evicts.
+	Evicts int64
+	// Full is set if the node's disk has no room for them even then.
+	Full bool
 }
 
 // Estimates are the answers to one Ask, for any number of nodes. They hold until
 // the Inventory is written next.
 type Estimates struct {
-	inv  *Inventory
-	ask  Ask
-	by   []needed // by platform
-	cold []cost   // by slot: what is missing there, as if nothing were on its way
+	inv      *Inventory
+	ask      Ask
+	contents uint64   // of the Inventory, at the time
+	by       []needed // by platform
+	cold     []cost   // by slot: what is missing there, as if nothing were on its way
 	// Known is set if the size of at least one image is.
 	Known bool
 	// Largest is how many bytes a node fetches that has nothing.
@@ -47,6 +57,13 @@ type Estimates struct {
 type needed struct {
 	layers map[*layer]bool
 	total  cost
+	wholes int64 // of the total, bytes of images of which the layers are not known
+}
+
+// expansion is how many bytes one of the images takes up on a disk.
+func (n *needed) expansion(d *Disk) float64 {
+	wholes := float64(n.wholes) / float64(max(1, n.total.bytes))
+	return wholes*d.ImageExpansion + (1-wholes)*d.LayerExpansion
 }
 
 // cost is what a pull takes, whatever else goes on.
@@ -59,7 +76,7 @@ type cost struct {
 // that have any of their layers, and the nodes' number); what is on its way is
 // looked at by Of.
 func (inv *Inventory) Estimate(ask Ask) *Estimates {
-	e := &Estimates{inv: inv, ask: ask}
+	e := &Estimates{inv: inv, ask: ask, contents: inv.contents}
 	for _, need := range ask.Needs {
 		e.Known = e.Known || inv.images[need.Key].known()
 	}
@@ -93,6 +110,18 @@ func (inv *Inventory) Estimate(ask Ask) *Estimates {
 		e.here(need)
 	}
 	return e
+}
+
+// Again is Estimate for another Ask, after the Inventory was written. It costs next to
+// nothing if it asks for the same images, and only promises have come and gone: as for
+// the pods of a workload, or of one cycle.
+func (e *Estimates) Again(ask Ask) *Estimates {
+	if e.contents != e.inv.contents || !slices.Equal(e.ask.Needs, ask.Needs) {
+		return e.inv.Estimate(ask)
+	}
+	again := *e
+	again.ask = ask
+	return &again
 }
 
 // here takes off what the image costs where it is by its key.
@@ -149,6 +178,9 @@ func (e *Estimates) on(platform string) needed {
 			if !n.layers[l] {
 				n.layers[l] = true
 				n.total.more(l)
+				if l == &image.whole {
+					n.wholes = add(n.wholes, l.bytes)
+				}
 			}
 		}
 	}
@@ -185,10 +217,14 @@ func (e *Estimates) Of(name string) Estimate {
 		return Estimate{}
 	}
 	joins := e.joins(n, &c)
-	wait, rate := e.inv.wait(n, e.ask.Gang, n.queue, joins, e.ask.Others)
+	now, more := e.inv.rates(n, e.ask.Others)
+	wait, rate := n.wait(e.ask.Gang, n.queue, joins, now, more)
 	own := float64(c.bytes)*n.puller.Eager/rate + float64(c.layers)*n.puller.SecondsPerLayer + float64(c.asked)*n.puller.SecondsPerImage
-	price := e.inv.price(n.speed(e.inv), e.ask.Others) * float64(c.bytes) / float64(max(1, e.Largest))
-	return Estimate{Bytes: c.bytes, Wait: wait, Seconds: wait + own, Price: price}
+	largest := float64(max(1, e.Largest))
+	of := Estimate{Bytes: c.bytes, Wait: wait, Seconds: wait + own, Again: n.again(int(c.asked))}
+	of.Evicts, of.Full = e.inv.evicts(n, float64(c.bytes)*e.by[e.inv.plat[n.slot]].expansion(&n.disk))
+	of.Price = e.inv.price(n.speed(e.inv), e.ask.Others)*float64(c.bytes)/largest + min(1, float64(of.Evicts)/largest)
+	return of
 }
 
 // joins takes off what promises bring that count for the pod, and returns those.
@@ -217,28 +253,36 @@ func (e *Estimates) joins(n *node, c *cost) []*promise {
 // counts reports whether the promise counts for a pod of the gang.
 func (p *promise) counts(gang string) bool { return p.firm || gang != "" && p.gang == gang }
 
-// wait is how long a pod's own pull waits for those before it in the queue, and at
-// what rate it pulls then: for all of them where one pull follows the other;
-// elsewhere for those it joins, which bring what it needs too, and for the first
-// to end if there are as many as may be. others begin elsewhere meanwhile.
-func (inv *Inventory) wait(n *node, gang string, before, joins []*promise, others int) (seconds, rate float64) {
+// rates are those of the node's pulls while others begin elsewhere: of what is in its
+// queue, and of a pull that begins beside that.
+func (inv *Inventory) rates(n *node, others int) (now, more float64) {
 	if n.puller.Parallel == 1 {
-		rate = inv.rate(n, 1-n.active, 1-n.active+others)
+		now = inv.rate(n, 1-n.active, 1-n.active+others)
+		return now, now
+	}
+	return inv.rate(n, 0, others), inv.rate(n, 1, 1+others)
+}
+
+// wait is how long a pod's own pull waits for those before it in the queue, and at
+// which of the rates it pulls then: for all of them where one pull follows the other;
+// elsewhere for those it joins, which bring what it needs too, and for the first
+// to end if there are as many as may be.
+func (n *node) wait(gang string, before, joins []*promise, now, more float64) (seconds, rate float64) {
+	if n.puller.Parallel == 1 {
 		for _, p := range before {
 			if p.counts(gang) {
-				seconds += p.left(rate)
+				seconds += p.left(now)
 			}
 		}
-		return seconds, rate
+		return seconds, now
 	}
-	now := inv.rate(n, 0, others)
 	for _, p := range joins {
 		seconds = max(seconds, p.left(now))
 	}
 	if free := n.free(gang, before, now); free > 0 {
 		return max(seconds, free), now
 	}
-	return seconds, inv.rate(n, 1, 1+others)
+	return seconds, more
 }
 
 // free is the seconds until one of the node's parallel pulls is free for a pull

@@ -23,7 +23,7 @@ type Report struct {
 	// Names are the normalised keys under which the image is known, in any
 	// order. An image without names is not counted.
 	Names []string
-	// Bytes is the size as the node's runtime reports it, 2^50 at most. Zero or
+	// Bytes is the size as the node's runtime reports it, 2^40 at most. Zero or
 	// less means that it does not say.
 	Bytes int64
 }
@@ -32,11 +32,14 @@ type Report struct {
 type Node struct {
 	// Platform is its operating system and architecture, such as "linux/amd64".
 	Platform string
-	// Images that it lists.
-	Images []Report
+	// Images that it lists. They are not looked at if SameImages is set: it lists what
+	// it did last.
+	Images     []Report
+	SameImages bool
 	// Pressed nodes are short of disk: images that no pod uses are being deleted.
 	Pressed bool
 	Puller  Puller
+	Disk    Disk
 }
 
 // Inventory is which image is on which node, and which is on its way. The zero
@@ -61,11 +64,18 @@ type Inventory struct {
 	common   Puller              // of the node that spoke last
 	pulling  set                 // the slots of the nodes with promises
 	aging    set                 // the slots of the nodes with images that they do not list
+	contents uint64              // counts the changes to what is on the nodes, and to manifests
 	registry pipe
 	racks    map[string]*pipe
 	rackLink float64            // capacity of each rack
 	learnt   map[string]*learnt // by pool
-	now      time.Time          // of the last advance
+	served   learnt             // by the registry
+	// registryStated is set if the registry's capacity is not to be learnt.
+	registryStated bool
+	certain        int       // nodes whose disk is certain
+	tightest       float64   // what the smallest of those disks has for images
+	crowded        float64   // seconds that nodes have been busy, over all of them
+	now            time.Time // of the last advance
 }
 
 // node is what is known of one node.
@@ -75,10 +85,12 @@ type node struct {
 	platform string
 	pressed  bool
 	puller   Puller
+	disk     Disk
+	taken    float64 // of the disk, by what it holds
 	rack     *pipe
 	held     []holding
 	cut      bool    // its list is cut off
-	until    int64   // when the first image that it does not list may be gone, in Unix seconds; 0 for none
+	until    uint32  // when the first image that it does not list may be gone, in Unix seconds; 0 for none
 	layers   []int32 // IDs, ascending, of the layers of what it holds
 	queue    []*promise
 	active   int // pulls that take bytes now
@@ -92,7 +104,7 @@ type holding struct {
 	bytes int64
 	// until is when an image that is not listed is believed to be gone, in Unix
 	// seconds; 0 for one that is listed.
-	until int64
+	until uint32
 	// pods that run it.
 	pods int32
 }
@@ -118,15 +130,33 @@ func (inv *Inventory) SetNode(name string, is Node, now time.Time) {
 	}
 	inv.leave(n)
 	n.platform, n.pressed, n.puller = is.Platform, is.Pressed, is.Puller
+	inv.setDisk(n, is.Disk)
 	inv.platform(n)
 	inv.common = is.Puller
+	inv.assume()
 	inv.setRack(n, is.Puller.Rack)
 	inv.join(n)
+	var before []holding
+	if !is.SameImages {
+		before = n.held
+		inv.list(n, is.Images, now)
+	}
+	inv.age(n, now)
+	inv.expand(n)
+	for _, h := range before {
+		inv.forget(h.image)
+	}
+	if isNew {
+		inv.catchUp(n, now)
+	}
+}
 
-	cut, wasCut := len(is.Images) == ListCap, n.cut
+// list replaces what the node lists. Entries of what it held may be left over.
+func (inv *Inventory) list(n *node, images []Report, now time.Time) {
+	cut, wasCut := len(images) == ListCap, n.cut
 	n.cut = cut
 	before := n.held
-	held, listed := inv.holdings(is.Images)
+	held, listed := inv.holdings(images)
 	n.held = held
 	for _, h := range before { // what it has beside its list
 		if at, ok := listed[h.image]; ok {
@@ -135,7 +165,7 @@ func (inv *Inventory) SetNode(name string, is Node, now time.Time) {
 		}
 		switch {
 		case h.until == 0 && !cut: // it was listed until now
-			h.until = now.Unix()
+			h.until = seconds(now)
 		case h.until == 0 || cut && !wasCut:
 			h.until = n.later(now)
 		}
@@ -149,14 +179,6 @@ func (inv *Inventory) SetNode(name string, is Node, now time.Time) {
 	}
 	for _, h := range n.held {
 		h.image.whole.on.add(n.slot)
-	}
-	inv.age(n, now)
-	inv.expand(n)
-	for _, h := range before {
-		inv.forget(h.image)
-	}
-	if isNew {
-		inv.catchUp(n, now)
 	}
 }
 
@@ -172,6 +194,8 @@ func (inv *Inventory) RemoveNode(name string) {
 	}
 	inv.leave(n)
 	inv.setRack(n, "")
+	inv.setDisk(n, Disk{})
+	inv.contents++
 	for _, h := range n.held {
 		h.image.remove(n.slot, h.bytes)
 		h.image.moved.remove(n.slot)
@@ -248,7 +272,7 @@ func (inv *Inventory) age(n *node, now time.Time) bool {
 	var gone []*entry
 	n.until = 0
 	n.held = slices.DeleteFunc(n.held, func(h holding) bool {
-		drop := h.pods == 0 && (n.pressed || h.until != 0 && h.until <= now.Unix())
+		drop := h.pods == 0 && (n.pressed || h.until != 0 && h.until <= seconds(now))
 		if drop {
 			h.image.remove(n.slot, h.bytes)
 			h.image.moved.remove(n.slot)
@@ -268,8 +292,8 @@ func (inv *Inventory) age(n *node, now time.Time) bool {
 	return len(gone) > 0
 }
 
-// Bytes returns the largest size that a node reports for the image, or what its
-// manifests say, and false if neither is known.
+// Bytes returns the size that most nodes report for the image, or the largest that
+// its manifests say, and false if neither is known.
 func (inv *Inventory) Bytes(key string) (int64, bool) {
 	e := inv.images[key]
 	if !e.known() {
@@ -292,12 +316,16 @@ func (n *node) at(e *entry) int {
 }
 
 // later is until when an image that is not listed now is believed to be there.
-func (n *node) later(now time.Time) int64 {
+func (n *node) later(now time.Time) uint32 {
 	if n.cut {
-		return now.Add(cutLag).Unix()
+		return seconds(now.Add(cutLag))
 	}
-	return now.Add(listLag).Unix()
+	return seconds(now.Add(listLag))
 }
+
+// seconds since 1970, in half the room: there is one for every name of every image of
+// every node. They last until 2106.
+func seconds(t time.Time) uint32 { return uint32(t.Unix()) }
 
 // platform notes which platform the node has. Those that no node has are used
 // again, so that there are never more than nodes.
@@ -358,7 +386,11 @@ func (inv *Inventory) forget(e *entry) {
 // holdings returns each key of the images once, with the largest size given
 // for it, and the place of each; it makes entries for keys that are new.
 func (inv *Inventory) holdings(images []Report) (held []holding, at map[*entry]int) {
-	at = map[*entry]int{}
+	keys := 0
+	for _, r := range images {
+		keys += len(r.Names)
+	}
+	held, at = make([]holding, 0, keys), make(map[*entry]int, keys)
 	for _, r := range images {
 		also := inv.digests(r.Names)
 		for _, key := range r.Names {
@@ -372,7 +404,7 @@ func (inv *Inventory) holdings(images []Report) (held []holding, at map[*entry]i
 			held[i].bytes = max(held[i].bytes, plausible(r.Bytes))
 		}
 	}
-	return slices.Clip(held), at
+	return held, at
 }
 
 // digests returns the digests among the keys. Most images have one, which all
@@ -403,7 +435,7 @@ type names struct{ digests []string }
 // manifest is of: it gives digests in the key's repository, and none of them is
 // the manifest's.
 func (h *holding) other(m *manifest) bool {
-	prefix, other := repository(h.image.key)+"@", false
+	prefix, other := Repository(h.image.key)+"@", false
 	if h.names == nil {
 		return false
 	}
@@ -419,8 +451,8 @@ func (h *holding) other(m *manifest) bool {
 	return other
 }
 
-// repository returns a key without its tag or digest.
-func repository(key string) string {
+// Repository returns a key without its tag or digest.
+func Repository(key string) string {
 	key, _, _ = strings.Cut(key, "@")
 	if colon := strings.LastIndexByte(key, ':'); colon > strings.LastIndexByte(key, '/') {
 		return key[:colon]

@@ -109,6 +109,14 @@ func BenchmarkInventory(b *testing.B) {
 				inv.Undo("pod")
 			}
 		})
+		b.Run(fmt.Sprintf("expect/busy=%d", busy), func(b *testing.B) {
+			inv.Reserve("pod", "", nodes[0], needs, now)
+			b.ReportAllocs()
+			for b.Loop() {
+				inv.Expect("pod")
+			}
+			inv.Undo("pod")
+		})
 		b.Run(fmt.Sprintf("advance/busy=%d", busy), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

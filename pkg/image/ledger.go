@@ -20,7 +20,10 @@ type promise struct {
 	firm      bool
 	bound     time.Time // of a firm one, as is deadline
 	deadline  time.Time
-	telling   bool // its time says how fast the node pulls
+	tells     bool      // its time tells how fast it is pulled,
+	whole     bool      // and how fast its node can pull
+	lags      time.Time // when it is so late that this tells too
+	crowded   float64   // Inventory.crowded when it was bound
 
 	// settle works these out from what is on the node and before it in the queue.
 	brings []*layer // what it is the first to bring
@@ -66,7 +69,7 @@ func (inv *Inventory) Pulling(pod, gang, name string, needs []Need, now time.Tim
 	inv.Reserve(pod, gang, name, needs, now)
 	inv.Bind(pod, now)
 	if p := inv.promises[pod]; p != nil {
-		p.telling = false
+		p.tells = false
 	}
 }
 
@@ -96,8 +99,8 @@ func (inv *Inventory) Bind(pod string, now time.Time) {
 	for _, other := range n.queue[:at+1] {
 		seconds += other.left(rate)
 	}
-	p.bound, p.telling = now, inv.tells(p)
-	p.deadline = now.Add(overdue(seconds))
+	p.bound, p.deadline = now, now.Add(overdue(seconds))
+	inv.listen(p, seconds)
 }
 
 // overdue is after how long a promise that should take so many seconds is not
@@ -164,10 +167,17 @@ func (inv *Inventory) Advance(now time.Time) {
 	var late []string
 	for slot := range inv.pulling.all() {
 		n := inv.slots[slot]
+		if n.busy() {
+			inv.crowded += passed
+		}
 		inv.leave(n)
 		inv.run(n, passed)
 		inv.join(n)
 		for _, p := range n.queue {
+			if p.tells && p.firm && now.After(p.lags) {
+				inv.learnRegistry(p, p.rate(now.Sub(p.bound).Seconds()), now)
+				p.lags = p.deadline // once
+			}
 			switch {
 			case !p.firm || now.Before(p.deadline):
 			case p.arrived():
@@ -181,11 +191,20 @@ func (inv *Inventory) Advance(now time.Time) {
 		inv.Undo(pod)
 	}
 	for _, slot := range slices.Collect(inv.aging.all()) { // which age changes
-		if n := inv.slots[slot]; n.until <= now.Unix() && inv.age(n, now) {
+		if n := inv.slots[slot]; n.until <= seconds(now) && inv.age(n, now) {
 			inv.expand(n)
 		}
 	}
 }
+
+// busy reports whether the node pulls what takes a while, as far as is known: its
+// pods do not run yet, whatever the model says of their pulls.
+func (n *node) busy() bool {
+	return slices.ContainsFunc(n.queue, func(p *promise) bool { return p.firm && p.bytes >= busyBytes })
+}
+
+// busyBytes are too few to take a share of anything for long.
+const busyBytes = 10e6
 
 // settle works out what each promise in the node's queue is the first to bring:
 // firm ones after the firm ones before them, soft ones after those and the ones
@@ -211,7 +230,7 @@ func (inv *Inventory) settle(n *node) {
 				}
 			})
 		}
-		p.telling = p.telling && p.bytes == bytes
+		p.tells = p.tells && p.bytes == bytes
 		over := inv.overhead(n, p)
 		p.fixed = max(0, p.fixed+over-p.over)
 		p.over = over
@@ -238,7 +257,8 @@ func (inv *Inventory) missing(n *node, need Need, yield func(*layer)) {
 }
 
 // Expect returns what the pod's promise is expected to take, counted from the
-// start if it were bound now; nothing for a pod that has none.
+// start if it were bound now, and all of its gang that was reserved with it; nothing
+// for a pod that has none. It costs O(p log p) for p pulls in the cluster.
 func (inv *Inventory) Expect(pod string) Estimate {
 	p := inv.promises[pod]
 	if p == nil {
@@ -252,9 +272,68 @@ func (inv *Inventory) Expect(pod string) Estimate {
 			joins = append(joins, other)
 		}
 	}
-	wait, rate := inv.wait(n, p.gang, before, joins, 0)
+	bytes := p.remaining()
+	if n.puller.Parallel == 1 {
+		for _, other := range before {
+			if other.counts(p.gang) {
+				bytes += other.remaining()
+			}
+		}
+	}
+	average := inv.average(p, bytes)
+	wait, rate := n.wait(p.gang, before, joins, average, average)
 	return Estimate{Bytes: p.bytes, Wait: wait, Seconds: wait + p.left(rate)}
 }
+
+// average is the rate at which so many bytes come to the promise's node, while the
+// pulls of other nodes, and those of its gang there that are about to begin, end one
+// after the other and leave what they took to the rest. Pulls that share the registry
+// get the same from it, so they end in the order of their bytes.
+func (inv *Inventory) average(p *promise, bytes float64) float64 {
+	n := p.node
+	var others []float64 // bytes of pulls beside this one
+	for slot := range inv.pulling.all() {
+		others = inv.slots[slot].streams(others, p)
+	}
+	slices.Sort(others)
+	rate := func(beside int) float64 { return inv.rate(n, max(0, 1-n.active), beside+1-inv.registry.active) }
+	if bytes == 0 {
+		return rate(len(others))
+	}
+	seconds, came := 0.0, 0.0
+	for i, end := range others {
+		if end >= bytes {
+			return bytes / (seconds + (bytes-came)/rate(len(others)-i))
+		}
+		seconds += (end - came) / rate(len(others)-i)
+		came = end
+	}
+	return bytes / (seconds + (bytes-came)/rate(0))
+}
+
+// streams appends the bytes of each of the node's pulls that go on beside a promise. Of
+// more than it does at once, those that wait go on where the first end.
+func (n *node) streams(to []float64, beside *promise) []float64 {
+	if n == beside.node && n.puller.Parallel == 1 {
+		return to // before it or after it
+	}
+	first := len(to)
+	for _, p := range n.queue {
+		left := p.remaining()
+		switch {
+		case p == beside || left == 0 || !p.counts(beside.gang):
+		case n.puller.Parallel == 0 || len(to)-first < n.puller.Parallel:
+			to = append(to, left)
+		default:
+			least := first + slices.Index(to[first:], slices.Min(to[first:]))
+			to[least] += left
+		}
+	}
+	return to
+}
+
+// remaining is how many bytes have to come until the promise is kept.
+func (p *promise) remaining() float64 { return max(0, p.eager()-p.done) }
 
 // shares reports whether the pod needs what another brings.
 func (inv *Inventory) shares(p, other *promise) (yes bool) {

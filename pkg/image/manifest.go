@@ -8,13 +8,13 @@ import (
 // Layer is one blob of an image.
 type Layer struct {
 	Digest string
-	// Bytes that travel: compressed. 0 <= Bytes <= 2^50; what is stated outside
+	// Bytes that travel: compressed. 0 <= Bytes <= 2^40; what is stated outside
 	// of that counts as the nearest.
 	Bytes int64
 }
 
-// plausible brings a stated size into the range in which sums are exact.
-func plausible(bytes int64) int64 { return min(max(0, bytes), 1<<50) }
+// plausible brings a stated size into the range of what can be.
+func plausible(bytes int64) int64 { return min(max(0, bytes), 1<<40) }
 
 // Manifest is of which layers an image is made, for one platform.
 type Manifest struct {
@@ -51,9 +51,10 @@ type layer struct {
 // slices. Layers of one digest and of different sizes are different layers: who
 // states a wrong size states it of nobody else's image.
 func (inv *Inventory) SetManifest(m Manifest) {
+	inv.contents++
 	before := inv.manifests[m.Digest]
 	inv.detach(before)
-	known := &manifest{digest: m.Digest, platform: m.Platform}
+	known := &manifest{digest: m.Digest, platform: m.Platform, layers: make([]*layer, 0, len(m.Layers))}
 	inv.manifests[m.Digest] = known
 	seen := make(map[*layer]bool, len(m.Layers))
 	for _, l := range m.Layers {
@@ -83,6 +84,7 @@ func (inv *Inventory) SetManifest(m Manifest) {
 // RemoveManifest forgets a manifest: its image counts as a whole from then on.
 func (inv *Inventory) RemoveManifest(digest string) {
 	if m := inv.manifests[digest]; m != nil {
+		inv.contents++
 		inv.detach(m)
 		inv.expandAll(m.images)
 		inv.drop(m)
@@ -173,6 +175,7 @@ func (n *node) pulls(images []*entry) bool {
 // expand works out which layers the node has. Where it has another digest under
 // a tag than the manifest, the tag was moved since.
 func (inv *Inventory) expand(n *node) {
+	inv.contents++
 	var ids []int32
 	for h := range n.held {
 		e := n.held[h].image
@@ -192,8 +195,8 @@ func (inv *Inventory) expand(n *node) {
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
 	before := n.layers
-	n.layers = slices.Clip(ids)
-	for _, id := range ids { // before the others are taken away: none is to be missed in between
+	n.layers = slices.Clone(ids) // without the room it grew into
+	for _, id := range ids {     // before the others are taken away: none is to be missed in between
 		inv.blobs[id].on.add(n.slot)
 	}
 	for _, id := range before {
@@ -201,6 +204,7 @@ func (inv *Inventory) expand(n *node) {
 			inv.blobs[id].on.remove(n.slot)
 		}
 	}
+	inv.weigh(n)
 	inv.leave(n)
 	inv.settle(n)
 	inv.join(n)

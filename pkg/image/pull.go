@@ -49,9 +49,29 @@ func (p *pipe) share(more int) float64 {
 	return p.capacity / float64(max(1, p.active+more))
 }
 
-// SetRegistry states how many bytes a second the registry serves, over all nodes;
-// 0 for no limit.
-func (inv *Inventory) SetRegistry(bytesPerSecond float64) { inv.registry.capacity = bytesPerSecond }
+// SetRegistry states how many bytes a second the registry serves, over all nodes.
+// With 0 that is learnt.
+func (inv *Inventory) SetRegistry(bytesPerSecond float64) {
+	inv.registryStated, inv.registry.capacity = bytesPerSecond > 0, bytesPerSecond
+	inv.assume()
+}
+
+// assume settles what the registry serves where nobody has stated it: what was
+// learnt, or else assumedPulls at the rate of the node that spoke last.
+func (inv *Inventory) assume() {
+	switch {
+	case inv.registryStated:
+	case inv.served.pulls >= believed:
+		inv.registry.capacity = inv.served.bytesPerSecond
+	default:
+		inv.registry.capacity = assumedPulls * inv.common.BytesPerSecond
+	}
+}
+
+// assumedPulls is how many pulls a registry is taken to serve at their full rate
+// until it is seen to serve fewer or more. In simulations, where nothing was assumed
+// a small registry had collapsed before the first pulls ended and told.
+const assumedPulls = 100
 
 // SetRacks states how many bytes a second the nodes of every rack take in together;
 // 0 for no limit.
@@ -95,22 +115,24 @@ func (inv *Inventory) rate(n *node, here, everywhere int) float64 {
 	return r
 }
 
-// The price of bytes rises from nothing, where the registry is asked for half of
-// what it serves, to a tenth where it is asked for all: in simulations a price at
-// any time starved images of replicas, and none had registries collapse.
+// The price of bytes rises from nothing, where the registry is asked for half of what
+// it serves, to all that a node's load is worth, where it is asked for many times as
+// much. In simulations a price at any time starved images of replicas, none had
+// registries collapse, and one that stays at a tenth had them collapse where there
+// were four nodes for each that the registry can serve at its full rate.
 const (
-	freeLoad = 0.5
-	topPrice = 0.1
+	freeLoad   = 0.5
+	priceSlope = 0.2 // for each time that the registry is asked for what it serves
 )
 
 // price is what the bytes of all of a pod's images are worth now, if more pulls
-// begin than there are.
+// begin than there are: 0 to 1.
 func (inv *Inventory) price(bytesPerSecond float64, more int) float64 {
 	if inv.registry.capacity == 0 {
 		return 0
 	}
 	load := float64(inv.registry.active+more) * bytesPerSecond / inv.registry.capacity
-	return topPrice * min(1, max(0, (load-freeLoad)/(1-freeLoad)))
+	return min(1, max(0, priceSlope*(load-freeLoad)))
 }
 
 // leave takes the node's pulls out of what they share, for them to be changed;
@@ -178,7 +200,7 @@ func (inv *Inventory) run(n *node, seconds float64) {
 
 // left is how many seconds of its own a promise still takes at a rate.
 func (p *promise) left(rate float64) float64 {
-	return p.fixed + max(0, p.eager()-p.done)/rate
+	return p.fixed + p.remaining()/rate
 }
 
 // alone is the rate of the node's only pull.
@@ -206,6 +228,15 @@ func (inv *Inventory) overhead(n *node, p *promise) float64 {
 func (inv *Inventory) asks(n *node, need Need) bool {
 	e := inv.images[need.Key]
 	return e.known() && (need.Always || !e.whole.on.has(n.slot))
+}
+
+// again is how much longer each further pod waits that asks for the same images: a
+// node that pulls one after the other asks the registry for each anew.
+func (n *node) again(images int) float64 {
+	if n.puller.Parallel != 1 {
+		return 0
+	}
+	return float64(images) * n.puller.SecondsPerImage
 }
 
 // add returns a + b for a, b >= 0, or the largest int64 if that is less.

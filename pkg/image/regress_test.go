@@ -232,3 +232,23 @@ func TestTheSecondTakesOverTheSecondsOfTheFirst(t *testing.T) {
 		t.Errorf("the second, now the first, takes %g s, want %g", got, want)
 	}
 }
+
+// TestASecondPodWaitsAgainLonger: what an estimate says of further pods is what
+// their promises are then expected to take.
+func TestASecondPodWaitsAgainLonger(t *testing.T) {
+	for parallel, again := range map[int]float64{1: 0.5, 4: 0} {
+		inv := NewInventory()
+		p := puller()
+		p.Parallel, p.SecondsPerImage = parallel, 0.5
+		inv.SetManifest(Manifest{Digest: "m", Keys: []string{"x"}, Layers: []Layer{{"l", 400e6}}})
+		inv.SetNode("n", Node{Puller: p}, t0)
+		if got := inv.Estimate(Ask{Needs: []Need{{Key: "x"}}}).Of("n").Again; got != again {
+			t.Errorf("%d at once: a second pod is to wait %g s longer, want %g", parallel, got, again)
+		}
+		inv.Reserve("1", "g", "n", []Need{{Key: "x"}}, t0)
+		inv.Reserve("2", "g", "n", []Need{{Key: "x"}}, t0)
+		if first, second := inv.Expect("1").Seconds, inv.Expect("2").Seconds; second-first != again && parallel == 1 {
+			t.Errorf("%d at once: the first is ready after %g s, the second after %g", parallel, first, second)
+		}
+	}
+}

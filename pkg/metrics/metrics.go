@@ -23,6 +23,14 @@ const (
 	Failed  = "failed"  // an error came in between, or the gang changed
 )
 
+// What became of a seed.
+const (
+	SeedPulled      = "pulled"
+	SeedUnavailable = "unavailable" // an image could not be had
+	SeedBroken      = "broken"      // the node did not pull it
+	SeedRefused     = "refused"     // the API server did not have it made
+)
+
 var (
 	// Gangs counts the gangs that exist.
 	Gangs = metrics.NewGaugeVec(&metrics.GaugeOpts{
@@ -62,6 +70,26 @@ var (
 		Subsystem: subsystem, Name: "image_pull_bytes_per_second", StabilityLevel: metrics.ALPHA,
 		Help: "How fast the nodes of a pool were seen to pull an image, download and unpacking together.",
 	}, []string{"pool"})
+	// RegistryRate is what the registries serve.
+	RegistryRate = metrics.NewGauge(&metrics.GaugeOpts{
+		Subsystem: subsystem, Name: "image_registry_bytes_per_second", StabilityLevel: metrics.ALPHA,
+		Help: "What the registries are taken to serve over all nodes, by what is stated or was learnt from pulls.",
+	})
+	// Seeds counts what nodes were to pull ahead.
+	Seeds = metrics.NewCounterVec(&metrics.CounterOpts{
+		Subsystem: subsystem, Name: "image_seeds_total", StabilityLevel: metrics.ALPHA,
+		Help: "Images that nodes were to pull before a pod asks for them, by what became of it: pulled, unavailable, broken or refused.",
+	}, []string{"result"})
+	// SeedBytes is what nodes pulled ahead.
+	SeedBytes = metrics.NewCounter(&metrics.CounterOpts{
+		Subsystem: subsystem, Name: "image_seed_bytes_total", StabilityLevel: metrics.ALPHA,
+		Help: "Bytes that nodes pulled before a pod asked for them, by what is known of the images.",
+	})
+	// SeedsFlying is how many seeds are under way.
+	SeedsFlying = metrics.NewGauge(&metrics.GaugeOpts{
+		Subsystem: subsystem, Name: "image_seeds", StabilityLevel: metrics.ALPHA,
+		Help: "Images that nodes pull now before a pod asks for them.",
+	})
 	// Partial is how long gangs are bound in part.
 	Partial = metrics.NewHistogram(&metrics.HistogramOpts{
 		Subsystem: subsystem, Name: "gang_partial_seconds", StabilityLevel: metrics.ALPHA,
@@ -87,7 +115,7 @@ var (
 )
 
 func all() []metrics.Registerable {
-	return []metrics.Registerable{Gangs, Attempts, UselessAttempts, PlanDuration, WakeUp, RoomToStart, Partial, Members, Repairs, Rollbacks, PullRate}
+	return []metrics.Registerable{Gangs, Attempts, UselessAttempts, PlanDuration, WakeUp, RoomToStart, Partial, Members, Repairs, Rollbacks, PullRate, RegistryRate, Seeds, SeedBytes, SeedsFlying}
 }
 
 var once sync.Once

@@ -22,6 +22,7 @@ func TestTheListIsKnown(t *testing.T) {
 	UselessAttempts.WithLabelValues("room").Inc()
 	PlanDuration.WithLabelValues(Size(3)).Observe(1)
 	PullRate.WithLabelValues("large").Set(1)
+	Seeds.WithLabelValues(SeedPulled).Inc()
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)

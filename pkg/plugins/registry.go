@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/client-go/informers"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/backend/queue"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
@@ -23,6 +24,7 @@ import (
 	"github.com/muster-scheduler/muster/pkg/plugins/gangplan"
 	"github.com/muster-scheduler/muster/pkg/plugins/imagepull"
 	"github.com/muster-scheduler/muster/pkg/plugins/queueorder"
+	"github.com/muster-scheduler/muster/pkg/seed"
 	"github.com/muster-scheduler/muster/pkg/snapshot"
 )
 
@@ -43,6 +45,16 @@ type Set struct{ states states }
 
 // New returns a set of which no plugin is built yet.
 func New() *Set { return &Set{} }
+
+// KeepTo says to which nodes profiles keep besides what their pods ask for. It is
+// for before the plugins are built.
+func (set *Set) KeepTo(pools map[string]*nodeaffinity.NodeSelector) { set.states.pools = pools }
+
+// StripNodes has the framework's nodes say nothing of their images: to keep and to
+// copy them is a tenth of a millisecond for every pod, and only the plugin ImageLocality,
+// and extenders that are sent whole nodes, look at them. It is for before the plugins
+// are built.
+func (set *Set) StripNodes() { set.states.stripNodes = true }
 
 // Lead tells the plugins that this process schedules now. Until then it may be
 // a standby, which watches the cluster and says nothing to anybody. The plugins
@@ -69,22 +81,22 @@ func (set *Set) Queue(inner queue.SchedulingQueue) queue.SchedulingQueue {
 func (set *Set) Registry() frameworkruntime.Registry {
 	states := &set.states
 	return frameworkruntime.Registry{
-		gangbind.Name: factory(states, gangbind.DefaultArgs, func(a gangbind.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
+		gangbind.Name: factory(states, gangbind.DefaultArgs, func(_ context.Context, a gangbind.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
 			pl, err := gangbind.New(a, h.KubeConfig(), s.Images, s.Gangs)
 			if err == nil {
 				s.Gangs.ProveWith(pl.Try)
 			}
 			return pl, err
 		}),
-		ganggate.Name: factory(states, ganggate.DefaultArgs, func(a ganggate.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
+		ganggate.Name: factory(states, ganggate.DefaultArgs, func(_ context.Context, a ganggate.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
 			s.Gangs.Serve(h.ProfileName(), a.MaxMembers)
 			states.gated = true
 			return ganggate.New(s.Gangs), nil
 		}),
-		gangplan.Name: factory(states, gangplan.DefaultArgs, func(a gangplan.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
+		gangplan.Name: factory(states, gangplan.DefaultArgs, func(_ context.Context, a gangplan.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
 			return gangplan.New(a, h, s)
 		}),
-		imagepull.Name: factory(states, imagepull.DefaultArgs, func(a imagepull.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
+		imagepull.Name: factory(states, imagepull.DefaultArgs, func(ctx context.Context, a imagepull.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
 			fw, ok := h.(framework.Framework)
 			if !ok {
 				return nil, fmt.Errorf("the handle %T runs no filters", h)
@@ -92,9 +104,12 @@ func (set *Set) Registry() frameworkruntime.Registry {
 			if err := s.Images.Serve(h.ProfileName(), a.Pulls()); err != nil {
 				return nil, err
 			}
+			if err := states.seed(ctx, a.Seeds(), h); err != nil {
+				return nil, err
+			}
 			return imagepull.New(a, fw, s.Images), nil
 		}),
-		queueorder.Name: factory(states, queueorder.DefaultArgs, func(_ queueorder.Args, _ fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
+		queueorder.Name: factory(states, queueorder.DefaultArgs, func(_ context.Context, _ queueorder.Args, _ fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
 			return queueorder.New(s.Gangs), nil
 		}),
 	}
@@ -102,7 +117,7 @@ func (set *Set) Registry() frameworkruntime.Registry {
 
 // factory returns a factory that reads the arguments strictly and builds the
 // plugin on the state of its scheduler.
-func factory[T args.Validator](states *states, defaults func() T, build func(T, fwk.Handle, *snapshot.Shared) (fwk.Plugin, error)) frameworkruntime.PluginFactory {
+func factory[T args.Validator](states *states, defaults func() T, build func(context.Context, T, fwk.Handle, *snapshot.Shared) (fwk.Plugin, error)) frameworkruntime.PluginFactory {
 	return func(ctx context.Context, obj runtime.Object, h fwk.Handle) (fwk.Plugin, error) {
 		a, err := args.Load(field.NewPath("args"), obj, defaults())
 		if err != nil {
@@ -112,7 +127,7 @@ func factory[T args.Validator](states *states, defaults func() T, build func(T, 
 		if err != nil {
 			return nil, err
 		}
-		return build(a, h, shared)
+		return build(ctx, a, h, shared)
 	}
 }
 
@@ -124,6 +139,11 @@ type states struct {
 	informers informers.SharedInformerFactory
 	shared    *snapshot.Shared
 	gated     bool // members are kept out of the queue
+	seeds     seed.Options
+	seeder    func()                                // runs it; nil if nothing is pulled ahead
+	pools     map[string]*nodeaffinity.NodeSelector // by profile
+	// stripNodes is set if the nodes that the framework is given list no images.
+	stripNodes bool
 }
 
 func (s *states) lead(freed func(who func(*v1.Pod) bool)) {
@@ -131,7 +151,31 @@ func (s *states) lead(freed func(who func(*v1.Pod) bool)) {
 	defer s.mu.Unlock()
 	if s.shared != nil {
 		s.shared.Lead(freed)
+		if s.seeder != nil {
+			go s.seeder()
+		}
 	}
+}
+
+// seed has images pulled ahead once this process leads. The cluster has one way to do
+// that: profiles that state different ones are an error.
+func (s *states) seed(ctx context.Context, options seed.Options, h fwk.Handle) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seeds != (seed.Options{}) && s.seeds != options {
+		return fmt.Errorf("profile %s states another seeding than the profiles before it: the cluster has one", h.ProfileName())
+	}
+	known := s.seeds == options
+	s.seeds = options
+	if known || h.KubeConfig() == nil || !options.Gangs && !options.Rollouts {
+		return nil
+	}
+	seeder, err := seed.New(options, h.KubeConfig(), h.SharedInformerFactory(), s.shared, s.pools)
+	if err != nil {
+		return err
+	}
+	s.seeder = func() { seeder.Run(ctx) }
+	return nil
 }
 
 // of returns the shared state of the handle's scheduler, connected to its cluster.
@@ -139,11 +183,12 @@ func (s *states) of(ctx context.Context, h fwk.Handle) (*snapshot.Shared, error)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.informers == nil || s.informers != h.SharedInformerFactory() {
-		shared, err := snapshot.Connect(ctx, h)
+		shared, err := snapshot.Connect(ctx, h, s.stripNodes)
 		if err != nil {
 			return nil, err
 		}
 		s.informers, s.shared = h.SharedInformerFactory(), shared
+		s.seeds, s.seeder = seed.Options{}, nil
 	}
 	return s.shared, nil
 }

@@ -28,6 +28,7 @@ const (
 	Volume               // a volume cannot be used on the node
 	Claim                // a resource claim cannot be satisfied on the node
 	Excluded             // the node was tried for this gang and refused the member
+	Disk                 // the images of the member do not fit on the node's disk
 	Kept                 // the node has room, which is kept for members of another gang
 	Other                // the plugin named by Detail refused
 )
@@ -71,6 +72,8 @@ func (r Reason) String() string {
 		return "resource claim not satisfiable"
 	case Excluded:
 		return "refused a member of this gang just now"
+	case Disk:
+		return "images do not fit on the disk"
 	case Kept:
 		return "room kept for another gang"
 	case Other:

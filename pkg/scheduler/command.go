@@ -124,6 +124,14 @@ func run(ctx context.Context, flags *pflag.FlagSet, opts *options.Options) error
 		return write(cfg, opts.WriteConfigTo)
 	}
 	set := plugins.New()
+	pools, err := pools(cfg)
+	if err != nil {
+		return err
+	}
+	set.KeepTo(pools)
+	if !readsNodeImages(cfg) {
+		set.StripNodes()
+	}
 	if !usesAny(cfg, set.Registry()) {
 		logger.Info("No profile enables a plugin of Muster: this is a plain kube-scheduler", "config", opts.ConfigFile)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 	"k8s.io/klog/v2"
 	configv1 "k8s.io/kube-scheduler/config/v1"
 	"k8s.io/kubernetes/cmd/kube-scheduler/app/options"
@@ -169,4 +170,23 @@ func warnOfSilencedFlags(logger klog.Logger, opts *options.Options) {
 			logger.Info("Flag is ignored because --config is given", "flag", "--"+flag, "setInConfig", key)
 		}
 	}
+}
+
+// pools returns to which nodes each profile keeps by the arguments of NodeAffinity.
+func pools(cfg *config.KubeSchedulerConfiguration) (map[string]*nodeaffinity.NodeSelector, error) {
+	all := map[string]*nodeaffinity.NodeSelector{}
+	for i, profile := range cfg.Profiles {
+		for j, pc := range profile.PluginConfig {
+			affinity, ok := pc.Args.(*config.NodeAffinityArgs)
+			if !ok || affinity.AddedAffinity == nil || affinity.AddedAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
+				continue
+			}
+			selector, err := nodeaffinity.NewNodeSelector(affinity.AddedAffinity.RequiredDuringSchedulingIgnoredDuringExecution)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", field.NewPath("profiles").Index(i).Child("pluginConfig").Index(j).Child("args", "addedAffinity"), err)
+			}
+			all[profile.SchedulerName] = selector
+		}
+	}
+	return all, nil
 }

@@ -12,6 +12,7 @@ import (
 	configv1 "k8s.io/kube-scheduler/config/v1"
 	"k8s.io/kubernetes/pkg/features"
 	"k8s.io/kubernetes/pkg/scheduler/apis/config"
+	pluginnames "k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
 )
 
 // guard refuses what would harm the cluster or ourselves. Every error names
@@ -63,21 +64,28 @@ func usesAny[T any](cfg *config.KubeSchedulerConfiguration, plugins map[string]T
 	return false
 }
 
+// readsNodeImages reports whether somebody besides our plugins looks at what nodes
+// list as their images: the plugin that does, or an extender that is sent whole nodes.
+func readsNodeImages(cfg *config.KubeSchedulerConfiguration) bool {
+	return usesAny(cfg, map[string]bool{pluginnames.ImageLocality: true}) ||
+		slices.ContainsFunc(cfg.Extenders, func(e config.Extender) bool { return !e.NodeCacheCapable })
+}
+
 // enabled returns the names of the plugins that the profile enables, sorted.
 func enabled(profile *config.KubeSchedulerProfile) []string {
 	p := profile.Plugins
 	if p == nil {
 		return nil
 	}
-	var names []string
+	var all []string
 	for _, set := range []config.PluginSet{
 		p.MultiPoint, p.PreEnqueue, p.QueueSort, p.PreFilter, p.Filter, p.PostFilter, p.PreScore, p.Score,
 		p.Reserve, p.Permit, p.PreBind, p.Bind, p.PostBind,
 	} {
 		for _, plugin := range set.Enabled {
-			names = append(names, plugin.Name)
+			all = append(all, plugin.Name)
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	slices.Sort(all)
+	return slices.Compact(all)
 }

@@ -132,3 +132,32 @@ func TestUsesAny(t *testing.T) {
 		})
 	}
 }
+
+func TestNodesAreStrippedUnlessSomebodyReadsTheirImages(t *testing.T) {
+	own := string(DefaultConfig())
+	extender := func(more string) string {
+		return strings.Replace(own, "profiles:\n", "extenders:\n- urlPrefix: http://127.0.0.1:1\n  filterVerb: filter\n"+more+"profiles:\n", 1)
+	}
+	tests := map[string]struct {
+		config string
+		want   bool
+	}{
+		"the built-in configuration":             {own, false},
+		"a second profile with default plugins":  {own + "- schedulerName: other\n  plugins:\n    multiPoint:\n      enabled: [{name: QueueOrder}]\n      disabled: [{name: PrioritySort}]\n", true},
+		"the default plugins":                    {header, true},
+		"an extender that is sent whole nodes":   {extender(""), true},
+		"an extender that has nodes of its own":  {extender("  nodeCacheCapable: true\n"), false},
+		"ImageLocality beside the other plugins": {strings.Replace(own, "      - name: ImageLocality\n", "", 1), true},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			cfg, err := configure(klog.Background(), parsed(t, "--leader-elect=false", "--config="+file(t, tc.config)), plugins.Checks())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := readsNodeImages(cfg); got != tc.want {
+				t.Errorf("%v, want %v", got, tc.want)
+			}
+		})
+	}
+}

@@ -42,7 +42,7 @@ func (a *Attempt) Refused(v gang.Verdict, nodes []fwk.NodeInfo, keptOn func(*v1.
 	if a.cause != New {
 		metrics.UselessAttempts.WithLabelValues(string(a.cause)).Inc()
 	}
-	a.gangs.await(a.key, a.by, v.Resources, v.Hope, nodes, keptOn)
+	a.gangs.await(a.key, a.by, v, nodes, keptOn)
 	a.unlessGone()
 }
 

@@ -240,3 +240,8 @@ func (c *courier) leading() func(who func(*v1.Pod) bool) {
 func (c *courier) tell(pod *v1.Pod, reason, why string) {
 	c.events.Event(pod, v1.EventTypeWarning, reason, why)
 }
+
+// announce tells what is no reason to worry.
+func (c *courier) announce(pod *v1.Pod, reason, what string) {
+	c.events.Event(pod, v1.EventTypeNormal, reason, what)
+}

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -12,21 +13,31 @@ import (
 	"github.com/muster-scheduler/muster/pkg/image"
 )
 
+// ImagePlugin is the name under which nodes are refused for images.
+const ImagePlugin = "ImagePull"
+
 // Images is the inventory of images and of pulls as the plugins share it: safe
 // for concurrent use, fed by the informers of nodes and pods.
 type Images struct {
-	clock clock.PassiveClock
+	clock    clock.PassiveClock
+	lists    *lists
+	stripped bool // nodes come without their images, which lists has
 
 	mu        sync.RWMutex
 	inventory *image.Inventory
 	pulls     Pulls
 	profiles  map[string]bool // that mind images
 	advanced  time.Time
+	last      atomic.Pointer[image.Estimates]
+
+	forecast *image.Forecast    // nil if nobody asks what is expected
+	examples map[string]*v1.Pod // by kind: the pod that came last
+	seeds    int                // made so far
 }
 
 func newImages() *Images {
 	return &Images{
-		clock: clock.RealClock{}, inventory: image.NewInventory(), profiles: map[string]bool{},
+		clock: clock.RealClock{}, lists: newLists(), inventory: image.NewInventory(), profiles: map[string]bool{},
 		pulls: Pulls{Node: image.Puller{BytesPerSecond: 1, Parallel: 1, Eager: 1}},
 	}
 }
@@ -34,11 +45,15 @@ func newImages() *Images {
 // Pulls is how the cluster pulls. Node labels can say otherwise; see LinkLabel.
 type Pulls struct {
 	Node image.Puller
-	// Registry is how many bytes a second the registries serve, and Rack how many
-	// the nodes of a rack take in together; 0 for no limit.
-	Registry, Rack float64
+	// Registry is how many bytes a second the registries serve; 0 to learn it.
+	Registry float64
+	// Rack is how many the nodes of a rack take in together; 0 for no limit.
+	Rack float64
 	// RackLabel of nodes; empty if racks do not matter.
 	RackLabel string
+	// Disk is the file system for images, but for what depends on a node's runtime; its
+	// Bytes are 0 if they are what each node says.
+	Disk image.Disk
 	// PoolLabel of nodes that pull alike, as fast as is learnt from their pulls;
 	// empty to learn nothing.
 	PoolLabel string
@@ -56,6 +71,13 @@ func (i *Images) Serve(profile string, pulls Pulls) error {
 	i.inventory.SetRegistry(pulls.Registry)
 	i.inventory.SetRacks(pulls.Rack)
 	return nil
+}
+
+// Serves reports whether a profile minds images.
+func (i *Images) Serves(profile string) bool {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	return i.profiles[profile]
 }
 
 // served reports whether anybody minds images. It is settled before the first
@@ -94,7 +116,7 @@ func (i *Images) Estimates(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []imag
 	if !i.profiles[pod.Spec.SchedulerName] || i.inventory.Same(needs) {
 		return nil // all that a pod costs whose images are everywhere, or unknown
 	}
-	all := i.inventory.Estimate(image.Ask{Needs: needs, Gang: gangOf(pod), Others: others})
+	all := i.estimate(image.Ask{Needs: needs, Gang: gangOf(pod), Others: others})
 	if !all.Known {
 		return nil
 	}
@@ -107,6 +129,18 @@ func (i *Images) Estimates(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []imag
 		return nil
 	}
 	return estimates
+}
+
+// estimate works out what images cost, or what has changed since it was done last.
+func (i *Images) estimate(ask image.Ask) *image.Estimates {
+	var all *image.Estimates
+	if last := i.last.Load(); last != nil {
+		all = last.Again(ask)
+	} else {
+		all = i.inventory.Estimate(ask)
+	}
+	i.last.Store(all)
+	return all
 }
 
 // Expected returns what the pod has to pull on the node that is reserved for it,
@@ -124,6 +158,24 @@ func (i *Images) Expected(pod *v1.Pod) (expected image.Estimate, known bool) {
 		}
 	}
 	return i.inventory.Expect(string(pod.UID)), known
+}
+
+// FitEverywhere reports whether no node is known to have a disk that is too small for
+// the pod's images.
+func (i *Images) FitEverywhere(pod *v1.Pod) bool {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	return !i.profiles[pod.Spec.SchedulerName] || i.inventory.FitEverywhere(PodImages(pod))
+}
+
+// Fit reports whether the node may hold the pod's images. What the node says of its
+// disk is taken from it, not from the inventory: that may hear of a change after the
+// queue has woken the pod for it, and nothing would wake the pod a second time.
+func (i *Images) Fit(pod *v1.Pod, node *v1.Node) bool {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	disk, _ := i.pulls.disk(node)
+	return i.inventory.Fits(platformOf(node), disk, PodImages(pod))
 }
 
 // Reserve promises the pod's images to the node, until Unreserve or the pod's own
@@ -146,6 +198,9 @@ func (i *Images) Bound(pod *v1.Pod) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.inventory.Bind(string(pod.UID), i.clock.Now())
+	if i.forecast != nil {
+		i.came(pod, PodImages(pod))
+	}
 }
 
 // advanceEvery is how old the state of the pulls may be when it is asked for.
@@ -185,5 +240,5 @@ func (i *Images) Warm(pod *v1.Pod) []string {
 	if !i.profiles[pod.Spec.SchedulerName] || i.inventory.Same(needs) {
 		return nil
 	}
-	return i.inventory.Estimate(image.Ask{Needs: needs, Gang: gangOf(pod)}).Warm()
+	return i.estimate(image.Ask{Needs: needs, Gang: gangOf(pod)}).Warm()
 }

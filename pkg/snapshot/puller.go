@@ -1,8 +1,10 @@
 package snapshot
 
 import (
+	"errors"
 	"maps"
 	"strconv"
+	"strings"
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -18,6 +20,7 @@ const (
 	PeersLabel     = "muster.dev/pull-peers"     // what other nodes serve it: "200M"
 	ParallelLabel  = "muster.dev/parallel-pulls" // pulls at once; 0 for any number
 	LazyLabel      = "muster.dev/lazy-pull"      // the share of the bytes that a start needs: "0.1"
+	DiskLabel      = "muster.dev/image-disk"     // what the file system with the images has: "500Gi"
 )
 
 // pullLabels are the labels, each with how its value is put to use. A value that
@@ -65,7 +68,7 @@ func (p Pulls) of(node *v1.Node) image.Puller {
 	for label, use := range pullLabels {
 		if value, ok := node.Labels[label]; ok {
 			if err := use(&puller, value); err != nil {
-				klog.Background().Info("A label of a node is of no use", "node", klog.KObj(node), "label", label, "value", value, "err", err)
+				useless(node, label, value, err)
 			}
 		}
 	}
@@ -73,6 +76,43 @@ func (p Pulls) of(node *v1.Node) image.Puller {
 		puller.Rack = node.Labels[p.RackLabel]
 	}
 	return puller
+}
+
+// How many bytes one that travelled takes up on a disk: unpacked 2.5 in the median of
+// the layers of a public registry; containerd keeps the packed one as well. CRI-O
+// reports images as they are unpacked, all others as they travel.
+const (
+	unpacked = 2.5
+	packed   = 1.0
+)
+
+// disk returns where a node keeps images, and an error if its label does not say.
+func (p Pulls) disk(node *v1.Node) (image.Disk, error) {
+	d := p.Disk
+	d.LayerExpansion, d.ImageExpansion = packed+unpacked, packed+unpacked
+	if strings.HasPrefix(node.Status.NodeInfo.ContainerRuntimeVersion, "cri-o:") {
+		d.LayerExpansion, d.ImageExpansion = unpacked, 1
+	}
+	if d.Certain = d.Bytes > 0; !d.Certain {
+		d.Bytes = node.Status.Capacity.StorageEphemeral().Value()
+	}
+	value, ok := node.Labels[DiskLabel]
+	if !ok {
+		return d, nil
+	}
+	bytes, err := resource.ParseQuantity(value)
+	if err == nil && bytes.Sign() <= 0 {
+		err = errors.New("no size")
+	}
+	if err == nil {
+		d.Bytes, d.Certain = bytes.Value(), true
+	}
+	return d, err
+}
+
+// useless tells of a label that says nothing.
+func useless(node *v1.Node, label, value string, err error) {
+	klog.Background().Info("A label of a node is of no use", "node", klog.KObj(node), "label", label, "value", value, "err", err)
 }
 
 // sameLabels reports whether two states of a node have the same labels, as far as

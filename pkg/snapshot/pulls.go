@@ -16,8 +16,8 @@ import (
 // the node pulls for it.
 const abandoned = 10 * time.Minute
 
-// backOffs are the reasons for which a kubelet pulls nothing for a while.
-var backOffs = []string{"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable", "SignatureValidationFailed"}
+// PullFailures are the reasons for which a kubelet pulls nothing for a while.
+var PullFailures = []string{"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable", "SignatureValidationFailed"}
 
 // podHandler keeps the pulls true to what becomes of the pods, whoever schedules
 // them.
@@ -85,6 +85,8 @@ func (i *Images) tellLearnt() {
 	for _, l := range i.inventory.Learnt() {
 		metrics.PullRate.WithLabelValues(l.Pool).Set(l.BytesPerSecond)
 	}
+	registry, _ := i.inventory.Registry()
+	metrics.RegistryRate.Set(registry)
 }
 
 // running is the images that a pod keeps on its node.
@@ -128,7 +130,7 @@ func pulls(pod *v1.Pod, now time.Time) bool {
 }
 
 func refused(s v1.ContainerStatus) bool {
-	return s.State.Waiting != nil && slices.Contains(backOffs, s.State.Waiting.Reason)
+	return s.State.Waiting != nil && slices.Contains(PullFailures, s.State.Waiting.Reason)
 }
 
 // boundSince is since when the pod has its node.
@@ -143,25 +145,12 @@ func boundSince(pod *v1.Pod) time.Time {
 
 // nodeHandler keeps the inventory true to what the nodes say of themselves.
 func (i *Images) nodeHandler() cache.ResourceEventHandler {
-	set := func(node *v1.Node) {
-		if !i.served() {
-			return
-		}
-		is := image.Node{Platform: platformOf(node), Images: NodeReport(node), Pressed: pressed(node)}
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		is.Puller = i.pulls.of(node)
-		i.inventory.SetNode(node.Name, is, i.clock.Now())
-	}
 	return cache.ResourceEventHandlerFuncs{
-		AddFunc: func(o any) { set(o.(*v1.Node)) },
-		UpdateFunc: func(before, after any) {
-			if was, is := before.(*v1.Node), after.(*v1.Node); !alike(was, is) {
-				set(is)
-			}
-		},
+		AddFunc:    func(o any) { i.nodeChanged(nil, o.(*v1.Node)) },
+		UpdateFunc: func(before, after any) { i.nodeChanged(before.(*v1.Node), after.(*v1.Node)) },
 		DeleteFunc: func(o any) {
 			if node, ok := LastKnown[*v1.Node](o); ok {
+				i.lists.forget(node)
 				i.mu.Lock()
 				defer i.mu.Unlock()
 				i.inventory.RemoveNode(node.Name)
@@ -170,11 +159,33 @@ func (i *Images) nodeHandler() cache.ResourceEventHandler {
 	}
 }
 
-// alike spares the work on heartbeats, which change nothing here.
+// nodeChanged notes what a node says of itself.
+func (i *Images) nodeChanged(was, is *v1.Node) {
+	served := i.served()
+	if served && !i.stripped {
+		i.lists.see(is)
+	}
+	images, isNew := i.lists.take(is.Name)
+	if !served || was != nil && !isNew && alike(was, is) {
+		return
+	}
+	node := image.Node{Platform: platformOf(is), Images: images, SameImages: !isNew, Pressed: pressed(is)}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	disk, err := i.pulls.disk(is)
+	if err != nil {
+		useless(is, DiskLabel, is.Labels[DiskLabel], err)
+	}
+	node.Puller, node.Disk = i.pulls.of(is), disk
+	i.inventory.SetNode(is.Name, node, i.clock.Now())
+}
+
+// alike spares the work on heartbeats, which change nothing here. What nodes list is
+// compared by lists.
 func alike(was, is *v1.Node) bool {
-	return slices.EqualFunc(was.Status.Images, is.Status.Images, func(a, b v1.ContainerImage) bool {
-		return a.SizeBytes == b.SizeBytes && slices.Equal(a.Names, b.Names)
-	}) && pressed(was) == pressed(is) && sameLabels(was, is) && platformOf(was) == platformOf(is)
+	return pressed(was) == pressed(is) && sameLabels(was, is) && platformOf(was) == platformOf(is) &&
+		was.Status.Capacity.StorageEphemeral().Cmp(*is.Status.Capacity.StorageEphemeral()) == 0 &&
+		was.Status.NodeInfo.ContainerRuntimeVersion == is.Status.NodeInfo.ContainerRuntimeVersion
 }
 
 func platformOf(node *v1.Node) string {

@@ -39,6 +39,8 @@ func reasonOf(s *fwk.Status) reason.Reason {
 		return reason.Reason{Code: reason.Spread}
 	case "VolumeBinding", "VolumeZone", "VolumeRestrictions", "NodeVolumeLimits":
 		return reason.Reason{Code: reason.Volume}
+	case ImagePlugin:
+		return reason.Reason{Code: reason.Disk}
 	case PermitPlugin:
 		return reason.Reason{Code: reason.Kept}
 	case "DynamicResources":

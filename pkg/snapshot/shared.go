@@ -17,8 +17,9 @@ type Shared struct {
 }
 
 // Connect returns the state of one scheduler, fed from the cluster behind the
-// handle until the context ends.
-func Connect(ctx context.Context, h fwk.Handle) (*Shared, error) {
+// handle until the context ends. If nodes are to be stripped, the handle's say nothing
+// of their images, which nobody else may need then; see [lists].
+func Connect(ctx context.Context, h fwk.Handle, stripNodes bool) (*Shared, error) {
 	s := &Shared{Gangs: newGangs(ctx, h), Images: newImages()}
 	core := h.SharedInformerFactory().Core().V1()
 	if err := core.Pods().Informer().SetTransform(newSlimmer().transform); err != nil {
@@ -26,6 +27,12 @@ func Connect(ctx context.Context, h fwk.Handle) (*Shared, error) {
 	}
 	if _, err := core.Pods().Informer().AddEventHandler(s.Gangs.podHandler()); err != nil {
 		return nil, fmt.Errorf("watching pods: %w", err)
+	}
+	if stripNodes {
+		s.Images.stripped = true
+		if err := core.Nodes().Informer().SetTransform(s.Images.lists.transform); err != nil {
+			return nil, fmt.Errorf("watching nodes: %w", err)
+		}
 	}
 	if _, err := core.Nodes().Informer().AddEventHandler(s.Images.nodeHandler()); err != nil {
 		return nil, fmt.Errorf("watching nodes: %w", err)

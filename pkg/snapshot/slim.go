@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"hash/maphash"
 	"reflect"
 	"sync"
 
@@ -9,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
+	"github.com/muster-scheduler/muster/pkg/image"
 )
 
 // slimmer has pods that were made alike hold what is equal in them once. The
@@ -87,5 +89,82 @@ func share(v, like reflect.Value) {
 				share(v.Index(i), like.Index(i))
 			}
 		}
+	}
+}
+
+// lists keeps what nodes list as their images until the inventory has taken it
+// over, so that the nodes of an informer need not: the framework indexes a node's
+// images by name, and copies the index for every pod that goes there. For 50 images
+// that is 12 KB each time, and 25 KiB for each node of the cluster all the time. Only
+// the plugin ImageLocality reads it.
+type lists struct {
+	seed maphash.Seed
+	mu   sync.Mutex
+	of   map[string]*list // by node
+}
+
+// list is what one node listed last.
+type list struct {
+	node   types.UID
+	sum    uint64
+	images []image.Report // nil once they were taken
+	isNew  bool           // and were not taken
+}
+
+func newLists() *lists { return &lists{seed: maphash.MakeSeed(), of: map[string]*list{}} }
+
+// transform is the informer's. It takes the managed fields off too, as the one does
+// that it replaces. An informer may pass a node twice: one that has neither was here
+// before.
+func (l *lists) transform(o any) (any, error) {
+	node, ok := o.(*v1.Node)
+	if !ok || node.ManagedFields == nil && len(node.Status.Images) == 0 {
+		return o, nil
+	}
+	l.see(node)
+	node.ManagedFields, node.Status.Images = nil, nil
+	return node, nil
+}
+
+// see notes what the node lists.
+func (l *lists) see(node *v1.Node) {
+	var h maphash.Hash
+	h.SetSeed(l.seed)
+	for i := range node.Status.Images {
+		listed := &node.Status.Images[i]
+		maphash.WriteComparable(&h, listed.SizeBytes)
+		maphash.WriteComparable(&h, len(listed.Names))
+		for _, name := range listed.Names {
+			maphash.WriteComparable(&h, name)
+		}
+	}
+	sum := h.Sum64()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if was := l.of[node.Name]; was == nil || was.node != node.UID || was.sum != sum {
+		l.of[node.Name] = &list{node: node.UID, sum: sum, images: NodeReport(node), isNew: true}
+	}
+}
+
+// take returns what the node lists, if that is something else than it was the last
+// time.
+func (l *lists) take(node string) (images []image.Report, isNew bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := l.of[node]
+	if list == nil {
+		return nil, false
+	}
+	images, isNew = list.images, list.isNew
+	list.images, list.isNew = nil, false
+	return images, isNew
+}
+
+// forget is for a node that is gone. There may be another of its name by now.
+func (l *lists) forget(node *v1.Node) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if list := l.of[node.Name]; list != nil && list.node == node.UID {
+		delete(l.of, node.Name)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	v1 "k8s.io/api/core/v1"
@@ -12,6 +13,8 @@ import (
 	st "k8s.io/kubernetes/pkg/scheduler/testing"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
+	"github.com/muster-scheduler/muster/pkg/image"
+	"github.com/muster-scheduler/muster/pkg/imagename"
 )
 
 // fresh is a member as the API server sends it: nothing in it is shared.
@@ -125,5 +128,97 @@ func BenchmarkSlim(b *testing.B) {
 		pod := fresh("a")
 		b.StartTimer()
 		slim(b, s, pod)
+	}
+}
+
+// listing is a node as the API server sends it.
+func listing(uid string, images ...string) *v1.Node {
+	node := st.MakeNode().Name("n").UID(uid).Obj()
+	node.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubelet"}}
+	for _, name := range images {
+		node.Status.Images = append(node.Status.Images, v1.ContainerImage{Names: []string{name}, SizeBytes: 1})
+	}
+	return node
+}
+
+func TestWhatNodesListIsKeptForTheInventoryAlone(t *testing.T) {
+	type seen struct {
+		images int
+		isNew  bool
+	}
+	l := newLists()
+	pass := func(node *v1.Node) *v1.Node {
+		t.Helper()
+		o, err := l.transform(node)
+		if err != nil || o != any(node) || node.Status.Images != nil || node.ManagedFields != nil {
+			t.Fatalf("it returned %v and %v", o, err)
+		}
+		return node
+	}
+	take := func(want seen) {
+		t.Helper()
+		if images, isNew := l.take("n"); len(images) != want.images || isNew != want.isNew {
+			t.Errorf("took %d, new: %v; want %v", len(images), isNew, want)
+		}
+	}
+	take(seen{0, false}) // not known yet
+	first := pass(listing("1", "a", "b"))
+	pass(first) // again, as an informer may
+	take(seen{2, true})
+	take(seen{0, false})
+	pass(listing("1", "a", "b")) // a heartbeat
+	take(seen{0, false})
+	pass(listing("1", "a"))
+	pass(listing("1")) // all deleted before anybody asked
+	take(seen{0, true})
+	pass(listing("1", "a"))
+	take(seen{1, true})
+	pass(listing("2", "a")) // another node of the name, before the first is known to be gone
+	l.forget(first)
+	take(seen{1, true})
+	l.forget(listing("2"))
+	if len(l.of) != 0 {
+		t.Errorf("left over: %v", l.of)
+	}
+}
+
+func TestStrippedNodesFillTheInventory(t *testing.T) {
+	s := newShop(t)
+	s.stripped = true
+	was := listing("1", "reg.io/app:v1")
+	was.Status.Images[0].SizeBytes = 800e6
+	send := func(before, after *v1.Node) {
+		t.Helper()
+		if _, err := s.lists.transform(after); err != nil {
+			t.Fatal(err)
+		}
+		if before == nil {
+			s.nodeHandler().OnAdd(after, false)
+		} else {
+			s.nodeHandler().OnUpdate(before, after)
+		}
+	}
+	has := func(want bool) {
+		t.Helper()
+		e := s.inventory.Estimate(image.Ask{Needs: []image.Need{{Key: imagename.Key("reg.io/app:v1")}}})
+		if got := e.Of("n").Bytes == 0; got != want {
+			t.Errorf("has the image: %v, want %v", got, want)
+		}
+	}
+	send(nil, was)
+	has(true)
+	is := listing("1", "reg.io/app:v1")
+	is.Status.Images[0].SizeBytes = 800e6
+	is.Labels = map[string]string{"changed": "yes"}
+	send(was, is) // the list is the same, and not forgotten
+	has(true)
+	gone := listing("1")
+	send(is, gone)
+	s.clock.SetTime(s.clock.Now().Add(time.Hour))
+	s.advance()
+	has(false)
+	s.nodeHandler().OnDelete(gone)
+	if len(s.lists.of) != 2 { // the shop's own nodes
+		t.Errorf("lists of %d nodes are left", len(s.lists.of))
 	}
 }

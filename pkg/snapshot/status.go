@@ -131,7 +131,7 @@ func ready(s gang.Status) metav1.Condition {
 	case whole(s) && s.Ready+s.Succeeded >= s.Spec.Min:
 		c.Status, c.Reason = metav1.ConditionTrue, "Running"
 	case whole(s):
-		c.Reason = "Starting"
+		c.Reason, c.Message = "Starting", message(s.Outlook)
 	}
 	return c
 }

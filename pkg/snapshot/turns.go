@@ -90,6 +90,9 @@ func (g *Gangs) Commit(key gang.Key, by *v1.Pod, pods []*v1.Pod, slots gang.Plac
 	if goes {
 		g.kept.drop(string(by.UID))
 	}
+	if ok && seq.Outlook != "" && g.courier.leading() != nil {
+		g.courier.announce(by, "GangPlanned", seq.Outlook)
+	}
 	if len(kept) < len(slots) {
 		for _, pod := range pods {
 			if kept[string(pod.UID)] == "" {

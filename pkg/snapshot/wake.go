@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -39,9 +40,10 @@ type waits struct {
 
 // attempts is what the next attempt at a gang needs to know of the last.
 type attempts struct {
-	by    types.UID // who waits for the gang
-	cause Cause     // of the next attempt
-	since time.Time // when the change happened that woke it; zero for none
+	by    types.UID    // who waits for the gang
+	cause Cause        // of the next attempt
+	since time.Time    // when the change happened that woke it; zero for none
+	last  gang.Verdict // by which it was refused last; the zero value if it was not
 }
 
 func newWaits() *waits {
@@ -111,7 +113,7 @@ func (w *waits) summoned(pod *v1.Pod) {
 }
 
 // await records that a gang was refused on these nodes.
-func (g *Gangs) await(key gang.Key, by *v1.Pod, index resources.Index, hope gang.Hope, nodes []fwk.NodeInfo, keptOn func(*v1.Pod, fwk.NodeInfo) []fwk.PodInfo) {
+func (g *Gangs) await(key gang.Key, by *v1.Pod, verdict gang.Verdict, nodes []fwk.NodeInfo, keptOn func(*v1.Pod, fwk.NodeInfo) []fwk.PodInfo) {
 	kept := keptFor(by, nodes, keptOn) // takes the queue's lock
 	w := g.waits
 	w.mu.Lock()
@@ -127,15 +129,17 @@ func (g *Gangs) await(key gang.Key, by *v1.Pod, index resources.Index, hope gang
 		}
 		seen[nodes[n].Node().Name] = free
 	}
+	hope := verdict.Hope
+	hope.Room = slices.Clone(hope.Room)
 	for i, lack := range hope.Room {
-		hope.Room[i].Ask = w.translate(index, lack.Ask)
+		hope.Room[i].Ask = w.translate(verdict.Resources, lack.Ask)
 	}
 	a := w.gangs[key]
 	if a == nil {
 		a = &attempts{}
 		w.gangs[key] = a
 	}
-	*a = attempts{by: by.UID, cause: Timer}
+	*a = attempts{by: by.UID, cause: Timer, last: verdict}
 	w.wakes.Wait(string(by.UID), hope, seen)
 }
 

@@ -173,6 +173,10 @@ func (t *table) fewest(ask resources.Vector, members int) int {
 	return (members + most - 1) / most
 }
 
+// noRoomSeconds is how much later a node counts as ready that has no room for the
+// images: it is the last to be taken.
+const noRoomSeconds = 3600
+
 // readImages states what the images of the classes cost, where that makes a
 // difference. Classes of the same images share it.
 func (w *World) readImages(classes []gang.Class, members int) {
@@ -185,7 +189,7 @@ func (w *World) readImages(classes []gang.Class, members int) {
 		c := &classes[i]
 		images := fmt.Sprint(PodImages(w.classes[i].pod))
 		if like := known[images]; like != nil {
-			c.Images, c.Seconds, c.Wait, c.Price = like.Images, like.Seconds, like.Wait, like.Price
+			c.Images, c.Pulls = like.Images, like.Pulls
 			continue
 		}
 		known[images] = c
@@ -194,10 +198,12 @@ func (w *World) readImages(classes []gang.Class, members int) {
 			continue
 		}
 		c.Images = images
-		amounts := make([]float64, 3*len(estimates))
-		c.Seconds, c.Wait, c.Price = amounts[:len(estimates)], amounts[len(estimates):2*len(estimates)], amounts[2*len(estimates):]
+		c.Pulls = make([]gang.Pull, len(estimates))
 		for n, e := range estimates {
-			c.Seconds[n], c.Wait[n], c.Price[n] = e.Seconds, e.Wait, e.Price
+			c.Pulls[n] = gang.Pull{Seconds: e.Seconds, Wait: e.Wait, Again: e.Again, Bytes: e.Bytes, Price: e.Price}
+			if e.Full {
+				c.Pulls[n].Seconds += noRoomSeconds
+			}
 		}
 	}
 }

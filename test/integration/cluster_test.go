@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -81,9 +82,16 @@ func (c *cluster) remove() {
 
 func (c *cluster) addNode(name, cpu string, images ...v1.ContainerImage) {
 	c.t.Helper()
+	c.addNodeWith(name, cpu, nil, images...)
+}
+
+func (c *cluster) addNodeWith(name, cpu string, labels map[string]string, images ...v1.ContainerImage) {
+	c.t.Helper()
+	all := map[string]string{"test": c.ns}
+	maps.Copy(all, labels)
 	amounts := v1.ResourceList{v1.ResourceCPU: resource.MustParse(cpu), v1.ResourceMemory: resource.MustParse("64Gi"), v1.ResourcePods: resource.MustParse("110")}
 	_, err := c.client.CoreV1().Nodes().Create(c.t.Context(), &v1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"test": c.ns}},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: all},
 		Status: v1.NodeStatus{
 			Capacity: amounts, Allocatable: amounts, Images: images,
 			Conditions: []v1.NodeCondition{{Type: v1.NodeReady, Status: v1.ConditionTrue, LastHeartbeatTime: metav1.Now()}},
@@ -253,8 +261,8 @@ func (c *cluster) byNode(prefix string) map[string]int {
 func (c *cluster) waitBound(prefix string, n int) {
 	c.t.Helper()
 	c.wait(fmt.Sprintf("%d pods %s* to have a node", n, prefix), func() (bool, string) {
-		got := c.bound(prefix)
-		return len(got) == n && c.history.now(prefix) == n, fmt.Sprint(got)
+		got, watched := c.bound(prefix), c.history.now(prefix)
+		return len(got) == n && watched == n, fmt.Sprintf("%d by a watch, and %d: %v", watched, len(got), got)
 	})
 }
 

@@ -293,6 +293,54 @@ func TestGangGoesWhereItsImageIs(t *testing.T) {
 	}
 }
 
+// TestAGangSaysWhenItsImagesAreThere: it has its nodes, which have to pull.
+func TestAGangSaysWhenItsImagesAreThere(t *testing.T) {
+	config := shared.start(t).sandbox.Config
+	c := newCluster(t, config, "8", "8")
+	image := v1.ContainerImage{Names: []string{"registry.example/train:v2"}, SizeBytes: 8 << 30}
+	c.addNode(c.ns+"-tells", "0", image) // how large it is, and takes nobody
+	c.createGroup("cold", 2)
+	for i := range 2 {
+		p := c.grouped("cold", i, "8")
+		p.Spec.Containers[0].Image = "registry.example/train:v2"
+		c.create(p)
+	}
+	c.waitBound("cold", 2)
+	const want = "planned; its images are expected to be ready in 215 s: the last node, "
+	c.waitEvent("cold", "GangPlanned", "gang "+c.ns+"/cold: "+want, "pulls 8Gi; 2 nodes pull 16Gi")
+	g := c.groups(config, customGroups)
+	g.waitStatus("cold", "Scheduling g1 2/2 0+0-0 Scheduled=True:Scheduled Ready=False:Starting")
+	for _, condition := range g.status("cold").Conditions {
+		if condition.Type == "Ready" && !strings.Contains(condition.Message, want) {
+			t.Errorf("the condition says %q, want %q in it", condition.Message, want)
+		}
+	}
+}
+
+// TestANodeWithTooSmallADiskTakesNobody: somebody has stated how large it is.
+func TestANodeWithTooSmallADiskTakesNobody(t *testing.T) {
+	c := newCluster(t, shared.start(t).sandbox.Config)
+	image := v1.ContainerImage{Names: []string{"registry.example/huge:v1"}, SizeBytes: 8 << 30}
+	c.addNode(c.ns+"-tells", "0", image)
+	small := c.ns + "-small"
+	c.addNodeWith(small, "8", map[string]string{"muster.dev/image-disk": "5Gi"})
+	plain := c.pod("plain", "1")
+	plain.Spec.Containers[0].Image = "registry.example/huge:v1"
+	pods := c.members("gang", 2, "2", "1")
+	for _, p := range pods {
+		p.Spec.Containers[0].Image = "registry.example/huge:v1"
+	}
+	c.create(append(pods, plain)...)
+	c.waitEvent("plain", "FailedScheduling", "the images do not fit on the node's disk")
+	c.waitEvent("gang", "FailedScheduling", "0 of 2 members fit", "1 images do not fit on the disk")
+	patch := []byte(`{"metadata":{"labels":{"muster.dev/image-disk":"50Gi"}}}`)
+	if _, err := c.client.CoreV1().Nodes().Patch(t.Context(), small, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	c.waitBound("plain", 1)
+	c.waitBound("gang", 2)
+}
+
 // TestMembersThatComeInOneOrderOnly: the workers belong on the launcher's node,
 // and come before it by name.
 func TestMembersThatComeInOneOrderOnly(t *testing.T) {

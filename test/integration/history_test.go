@@ -12,7 +12,10 @@ import (
 	v1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	apiwatch "k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/watch"
 )
 
 // history records, from a watch of its own, when each pod of a namespace got a
@@ -37,7 +40,17 @@ func watchPods(t *testing.T, client kubernetes.Interface, ns string) *history {
 	t.Helper()
 	h := &history{}
 	ctx, cancel := context.WithCancel(context.Background())
-	w, err := client.CoreV1().Pods(ns).Watch(ctx, metav1.ListOptions{})
+	pods := client.CoreV1().Pods(ns)
+	none, err := pods.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The server ends watches when it is short of time; nothing may be lost by that.
+	w, err := watch.NewRetryWatcherWithContext(ctx, none.ResourceVersion, &cache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (apiwatch.Interface, error) {
+			return pods.Watch(ctx, options)
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,17 +59,15 @@ func watchPods(t *testing.T, client kubernetes.Interface, ns string) *history {
 		defer close(done)
 		bound := map[types.UID]bool{}
 		for e := range w.ResultChan() {
-			pod, ok := e.Object.(*v1.Pod)
-			if !ok {
-				continue
+			if pod, ok := e.Object.(*v1.Pod); ok {
+				h.see(pod, e.Type == apiwatch.Deleted, bound)
+			} else if e.Type == apiwatch.Error {
+				t.Errorf("the watch of pods ended: %v", e.Object)
 			}
-			gone := e.Type == "DELETED"
-			h.see(pod, gone, bound)
 		}
 	}()
 	t.Cleanup(func() {
 		cancel()
-		w.Stop()
 		<-done
 	})
 	return h

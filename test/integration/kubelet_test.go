@@ -15,12 +15,6 @@ import (
 func TestGangRunsOnKubelets(t *testing.T) {
 	s, muster := own(t, sandbox.Options{Kubelets: 4, CPU: resource.MustParse("2")})
 	c := newCluster(t, s.Config)
-	anywhere := func(pods ...*v1.Pod) []*v1.Pod {
-		for _, p := range pods {
-			p.Spec.NodeSelector = nil
-		}
-		return pods
-	}
 	running := func(prefix string, n int) {
 		t.Helper()
 		c.wait(fmt.Sprintf("%d pods %s* to run", n, prefix), func() (bool, string) {

@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	v1 "k8s.io/api/core/v1"
@@ -12,15 +13,19 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
 	upstream "k8s.io/kubernetes/pkg/scheduler"
 	"k8s.io/kubernetes/pkg/scheduler/apis/config"
 	"k8s.io/kubernetes/pkg/scheduler/apis/config/scheme"
 	internalcache "k8s.io/kubernetes/pkg/scheduler/backend/cache"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
+	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 	st "k8s.io/kubernetes/pkg/scheduler/testing"
 	"pgregory.net/rapid"
 
+	"github.com/muster-scheduler/muster/pkg/image"
 	"github.com/muster-scheduler/muster/pkg/plugins"
+	"github.com/muster-scheduler/muster/pkg/plugins/imagepull"
 	"github.com/muster-scheduler/muster/pkg/scheduler"
 )
 
@@ -46,6 +51,103 @@ func TestPlainPodsFitWhereTheDefaultProfilePutsThem(t *testing.T) {
 	}
 }
 
+// TestImagesDecideWhereAndNeverWhether: with ImagePull or without, the same pods get
+// a node, and one that the filters accept, whatever is known of images. That a disk is
+// too small for them is no guess, and aside here.
+func TestImagesDecideWhereAndNeverWhether(t *testing.T) {
+	ran, refused, chosen := 0, 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), klog.Logger{}))
+		defer cancel()
+		known := &guesses{t: t, estimates: map[string]image.Estimate{}}
+		registry := plugins.New().Registry()
+		registry[imagepull.Name] = func(_ context.Context, _ runtime.Object, h fwk.Handle) (fwk.Plugin, error) {
+			return imagepull.New(imagepull.DefaultArgs(), h.(framework.Framework), known), nil
+		}
+		without := shipped(t)
+		without.SchedulerName = "without"
+		without.Plugins.MultiPoint.Enabled = slices.DeleteFunc(without.Plugins.MultiPoint.Enabled, func(p config.Plugin) bool { return p.Name == imagepull.Name })
+		sched := withProfiles(ctx, t, registry, shipped(t), without)
+		kinds := make([]*v1.Node, 4)
+		for i := range kinds {
+			kinds[i] = randomNode(t, i)
+		}
+		// Only so many warm nodes and others are looked at if one accepts the pod. Few do.
+		for i := range rapid.IntRange(1, 200).Draw(t, "nodes") {
+			node := rapid.SampledFrom(kinds).Draw(t, "kind").DeepCopy()
+			node.Name = fmt.Sprint("node-", i)
+			node.Labels[v1.LabelHostname] = node.Name
+			node.Spec.Unschedulable = rapid.IntRange(0, 19).Draw(t, "open") > 0
+			sched.Cache.AddNode(klog.FromContext(ctx), node)
+			if rapid.IntRange(0, 3).Draw(t, "warm") == 0 {
+				known.warm = append(known.warm, node.Name)
+			}
+		}
+		pod := randomPod(t, "new")
+		accepted := feasible(ctx, t, sched, "without", pod)
+		_, want := schedule(ctx, sched, "without", pod)
+		got, err := schedule(ctx, sched, "muster", pod)
+		if (err == nil) != (want == nil) {
+			t.Fatalf("with ImagePull: %v; without: %v", err, want)
+		}
+		if err != nil {
+			refused++
+			return
+		}
+		if !slices.Contains(accepted, got) {
+			t.Fatalf("it goes to %s; accepted by %v", got, accepted)
+		}
+		ran++
+		if slices.Contains(known.warm, got) && slices.ContainsFunc(accepted, func(name string) bool { return !slices.Contains(known.warm, name) }) {
+			chosen++
+		}
+	})
+	if ran == 0 || refused == 0 || chosen == 0 {
+		t.Errorf("%d pods that ran, %d on warm nodes though others took them, and %d refused prove nothing", ran, chosen, refused)
+	}
+}
+
+// schedule returns the node that the profile chooses.
+func schedule(ctx context.Context, sched *upstream.Scheduler, profile string, pod *v1.Pod) (string, error) {
+	pod = pod.DeepCopy()
+	pod.Spec.SchedulerName = profile
+	info, err := framework.NewPodInfo(pod)
+	if err != nil {
+		return "", err
+	}
+	result, err := sched.SchedulePod(ctx, sched.Profiles[profile], framework.NewCycleState(), &framework.QueuedPodInfo{PodInfo: info})
+	return result.SuggestedHost, err
+}
+
+// guesses is an inventory that says anything.
+type guesses struct {
+	t         *rapid.T
+	warm      []string
+	estimates map[string]image.Estimate
+}
+
+func (g *guesses) Estimates(_ *v1.Pod, _ int, nodes []fwk.NodeInfo) []image.Estimate {
+	all := make([]image.Estimate, len(nodes))
+	for i, node := range nodes {
+		name := node.Node().Name
+		if _, ok := g.estimates[name]; !ok {
+			e := image.Estimate{Seconds: rapid.Float64Range(0, 1e12).Draw(g.t, "seconds"), Price: rapid.Float64Range(0, 10).Draw(g.t, "price")}
+			if slices.Contains(g.warm, name) {
+				e = image.Estimate{}
+			}
+			g.estimates[name] = e
+		}
+		all[i] = g.estimates[name]
+	}
+	return all
+}
+func (g *guesses) FitEverywhere(*v1.Pod) bool { return true }
+func (g *guesses) Fit(*v1.Pod, *v1.Node) bool { return true }
+func (g *guesses) Warm(*v1.Pod) []string      { return append([]string{"gone"}, g.warm...) }
+func (g *guesses) Reserve(*v1.Pod, string)    {}
+func (g *guesses) Unreserve(*v1.Pod)          {}
+func (g *guesses) Bound(*v1.Pod)              {}
+
 // randomCluster returns a scheduler with both profiles that knows some nodes, and
 // pods that run on them.
 func randomCluster(ctx context.Context, t *rapid.T) *upstream.Scheduler {
@@ -69,7 +171,6 @@ type failer interface{ Fatal(args ...any) }
 
 // bothProfiles returns a scheduler with the shipped profile and the default one.
 func bothProfiles(ctx context.Context, t failer) *upstream.Scheduler {
-	ours := decode(t, string(scheduler.DefaultConfig()))
 	theirs := decode(t, `
 apiVersion: kubescheduler.config.k8s.io/v1
 kind: KubeSchedulerConfiguration
@@ -78,11 +179,19 @@ profiles:
   plugins:
     queueSort: {enabled: [{name: QueueOrder}], disabled: [{name: "*"}]} # one process has one order
 `)
+	return withProfiles(ctx, t, plugins.New().Registry(), shipped(t), theirs.Profiles[0])
+}
+
+func shipped(t failer) config.KubeSchedulerProfile {
+	return decode(t, string(scheduler.DefaultConfig())).Profiles[0]
+}
+
+func withProfiles(ctx context.Context, t failer, registry frameworkruntime.Registry, profiles ...config.KubeSchedulerProfile) *upstream.Scheduler {
 	client := fake.NewClientset()
 	sched, err := upstream.New(ctx, client, informers.NewSharedInformerFactory(client, 0), nil,
 		func(string) events.EventRecorderLogger { return events.NewFakeRecorder(1) },
-		upstream.WithProfiles(ours.Profiles[0], theirs.Profiles[0]),
-		upstream.WithFrameworkOutOfTreeRegistry(plugins.New().Registry()),
+		upstream.WithProfiles(profiles...),
+		upstream.WithFrameworkOutOfTreeRegistry(registry),
 		upstream.WithKubeConfig(&rest.Config{Host: "127.0.0.1:1"}))
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,8 @@
 // pull.
 //
 // It translates and no more: images come from pkg/snapshot, bytes and seconds
-// from pkg/image. It never rejects a node.
+// from pkg/image. It rejects no node but one whose disk can never hold the images,
+// by the word of whoever stated how large it is.
 //
 // Invariants:
 //

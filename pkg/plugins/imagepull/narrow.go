@@ -24,9 +24,14 @@ const (
 )
 
 // PreFilter narrows the nodes of a plain pod to warm ones and a sample of others,
-// if warm nodes stand out and one accepts it.
+// if warm nodes stand out and one accepts it. Filter is skipped if all nodes can
+// hold the images, as far as is known.
 func (pl *ImagePull) PreFilter(ctx context.Context, state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
 	skip := fwk.NewStatus(fwk.Skip)
+	if !pl.images.FitEverywhere(pod) {
+		state.Write(heldKey, held{})
+		skip = nil
+	}
 	if len(nodes) <= maxWarm+maxOthers || pl.asksElsewhere(pod) || snapshot.InTrial(state) || snapshot.IsMember(pod) {
 		return nil, skip
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // Name of the plugin.
-const Name = "ImagePull"
+const Name = snapshot.ImagePlugin
 
 // stateKey is where PreScore leaves the nodes' times for Score.
 const stateKey fwk.StateKey = Name
@@ -26,6 +26,10 @@ type Images interface {
 	// Estimates returns what the pod's images cost on each node while others are
 	// pulled elsewhere, or nil if that makes no difference.
 	Estimates(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []image.Estimate
+	// FitEverywhere reports whether no node is known to be too small for the pod's
+	// images, and Fit whether one may hold them.
+	FitEverywhere(pod *v1.Pod) bool
+	Fit(pod *v1.Pod, node *v1.Node) bool
 	// Warm returns the nodes that stand out because they have the images, the
 	// ones that are ready first leading.
 	Warm(pod *v1.Pod) []string
@@ -46,13 +50,15 @@ type ImagePull struct {
 }
 
 var (
-	_ fwk.PreFilterPlugin = &ImagePull{}
-	_ fwk.PreScorePlugin  = &ImagePull{}
-	_ fwk.ScorePlugin     = &ImagePull{}
-	_ fwk.ScoreExtensions = &ImagePull{}
-	_ fwk.SignPlugin      = &ImagePull{}
-	_ fwk.ReservePlugin   = &ImagePull{}
-	_ fwk.PostBindPlugin  = &ImagePull{}
+	_ fwk.PreFilterPlugin   = &ImagePull{}
+	_ fwk.FilterPlugin      = &ImagePull{}
+	_ fwk.EnqueueExtensions = &ImagePull{}
+	_ fwk.PreScorePlugin    = &ImagePull{}
+	_ fwk.ScorePlugin       = &ImagePull{}
+	_ fwk.ScoreExtensions   = &ImagePull{}
+	_ fwk.SignPlugin        = &ImagePull{}
+	_ fwk.ReservePlugin     = &ImagePull{}
+	_ fwk.PostBindPlugin    = &ImagePull{}
 )
 
 // New returns the plugin of a profile's framework. The arguments must be valid.
@@ -90,7 +96,7 @@ const longest = 1e12
 
 // PreScore leaves the times for Score, or skips it if they make no difference. A
 // node that is far fuller than the others gets no bonus for what it holds: it
-// counts as the slowest.
+// counts as the slowest. One whose disk has no room for the images is worse than that.
 func (pl *ImagePull) PreScore(_ context.Context, state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo) *fwk.Status {
 	estimates := pl.images.Estimates(pod, 0, nodes)
 	if estimates == nil {
@@ -98,15 +104,20 @@ func (pl *ImagePull) PreScore(_ context.Context, state fwk.CycleState, pod *v1.P
 	}
 	ms, slowest := make([]int64, len(nodes)), int64(0)
 	for i, e := range estimates {
-		ms[i] = int64(min(e.Seconds*(1+e.Price)*1000, longest))
-		slowest = max(slowest, ms[i])
+		if ms[i] = int64(min(e.Seconds*(1+e.Price)*1000, longest)); !e.Full {
+			slowest = max(slowest, ms[i])
+		}
 	}
 	full := overfull(nodes)
 	t := make(times, len(nodes))
 	for i, node := range nodes {
-		t[node.Node().Name] = ms[i]
-		if full != nil && full[i] {
-			t[node.Node().Name] = slowest
+		switch name := node.Node().Name; {
+		case estimates[i].Full:
+			t[name] = slowest + int64(pl.fullScore*1000)
+		case full != nil && full[i]:
+			t[name] = slowest
+		default:
+			t[name] = ms[i]
 		}
 	}
 	state.Write(stateKey, t)

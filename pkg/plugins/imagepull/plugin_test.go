@@ -22,11 +22,24 @@ import (
 var now = time.Unix(1e9, 0)
 
 // knows answers from an inventory.
-type knows struct{ *image.Inventory }
+type knows struct {
+	*image.Inventory
+	disks map[string]image.Disk // of nodes
+	last  *image.Estimates
+}
 
-func (k knows) Estimates(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []image.Estimate {
+func (k *knows) estimate(ask image.Ask) *image.Estimates {
+	if k.last == nil {
+		k.last = k.Estimate(ask)
+	} else {
+		k.last = k.last.Again(ask)
+	}
+	return k.last
+}
+
+func (k *knows) Estimates(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []image.Estimate {
 	needs := snapshot.PodImages(pod)
-	all := k.Estimate(image.Ask{Needs: needs, Others: others})
+	all := k.estimate(image.Ask{Needs: needs, Others: others})
 	if !all.Known || k.Same(needs) {
 		return nil
 	}
@@ -37,22 +50,30 @@ func (k knows) Estimates(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []image.
 	return estimates
 }
 
-func (k knows) Warm(pod *v1.Pod) []string {
-	return k.Estimate(image.Ask{Needs: snapshot.PodImages(pod)}).Warm()
+func (k *knows) Warm(pod *v1.Pod) []string {
+	return k.estimate(image.Ask{Needs: snapshot.PodImages(pod)}).Warm()
 }
 
-func (k knows) Reserve(pod *v1.Pod, node string) {
+func (k *knows) FitEverywhere(pod *v1.Pod) bool {
+	return k.Inventory.FitEverywhere(snapshot.PodImages(pod))
+}
+
+func (k *knows) Fit(pod *v1.Pod, node *v1.Node) bool {
+	return k.Fits("", k.disks[node.Name], snapshot.PodImages(pod))
+}
+
+func (k *knows) Reserve(pod *v1.Pod, node string) {
 	k.Inventory.Reserve(string(pod.UID), "", node, snapshot.PodImages(pod), now)
 }
-func (k knows) Unreserve(pod *v1.Pod) { k.Undo(string(pod.UID)) }
-func (k knows) Bound(pod *v1.Pod)     { k.Bind(string(pod.UID), now) }
+func (k *knows) Unreserve(pod *v1.Pod) { k.Undo(string(pod.UID)) }
+func (k *knows) Bound(pod *v1.Pod)     { k.Bind(string(pod.UID), now) }
 
 func node(images ...image.Report) image.Node {
 	return image.Node{Images: images, Puller: DefaultArgs().Pulls().Node}
 }
 
 // inventory returns what three nodes hold of a 1.5 GB trainer and a 70 MB nginx.
-func inventory() knows {
+func inventory() *knows {
 	trainer := image.Report{Names: []string{"reg.io/train:v1"}, Bytes: 1_500_000_000}
 	nginx := image.Report{Names: []string{"docker.io/library/nginx:latest"}, Bytes: 70_000_000}
 	everywhere := image.Report{Names: []string{"reg.io/everywhere:v1"}, Bytes: 1}
@@ -60,7 +81,7 @@ func inventory() knows {
 	inv.SetNode("both", node(trainer, nginx, everywhere), now)
 	inv.SetNode("nginx", node(nginx, everywhere), now)
 	inv.SetNode("none", node(everywhere), now)
-	return knows{inv}
+	return &knows{Inventory: inv}
 }
 
 func TestScore(t *testing.T) {
@@ -113,12 +134,56 @@ func TestScore(t *testing.T) {
 	}
 }
 
-// score runs the plugin as the framework does.
-func score(t *testing.T, pl *ImagePull, pod *v1.Pod) map[string]int64 {
+// TestDisks: a disk that is stated to be too small keeps the pod off, one that seems
+// to be makes a node the last choice.
+func TestDisks(t *testing.T) {
+	k := inventory()
+	k.disks = map[string]image.Disk{}
+	disk := func(gb float64, certain bool) image.Disk {
+		return image.Disk{Bytes: int64(gb * 1e9), Certain: certain, LayerExpansion: 3.5, ImageExpansion: 3.5, Collect: 0.85, Keep: 0.8, Evict: 0.85}
+	}
+	set := func(name string, d image.Disk) {
+		n := node()
+		n.Disk, k.disks[name] = d, d
+		k.SetNode(name, n, now)
+	}
+	set("stated", disk(1.5, true)) // 1.275 GB for images
+	set("enough", disk(10, true))
+	set("seems", disk(5, false)) // 4.25 GB for an image that takes up 5.25
+	pl := New(DefaultArgs(), nil, k)
+	for name, want := range map[string]bool{"stated": false, "enough": true, "seems": true, "none": true} {
+		pod := st.MakePod().Containers([]v1.Container{{Image: "reg.io/train:v1"}}).Obj()
+		state := framework.NewCycleState()
+		if _, status := pl.PreFilter(t.Context(), state, pod, nil); !status.IsSuccess() {
+			t.Fatalf("PreFilter = %v: Filter is left out", status)
+		}
+		info := framework.NewNodeInfo()
+		info.SetNode(st.MakeNode().Name(name).Obj())
+		if status := pl.Filter(t.Context(), state, pod, info); status.IsSuccess() != want {
+			t.Errorf("Filter of %s = %v, want accepted: %v", name, status, want)
+		}
+	}
+	small := st.MakePod().Containers([]v1.Container{{Image: "nginx"}}).Obj()
+	if _, status := pl.PreFilter(t.Context(), framework.NewCycleState(), small, nil); !status.IsSkip() {
+		t.Errorf("PreFilter of a small image = %v: Filter costs time", status)
+	}
+	k.RemoveNode("stated")
+	k.RemoveNode("enough")
+	got := score(t, pl, st.MakePod().Containers([]v1.Container{{Image: "reg.io/train:v1"}}).Obj(), "both", "none", "seems")
+	if want := map[string]int64{"both": 100, "none": 84, "seems": 0}; !cmp.Equal(got, want) {
+		t.Errorf("scores %v, want %v", got, want)
+	}
+}
+
+// score runs the plugin as the framework does, on the nodes of inventory or others.
+func score(t *testing.T, pl *ImagePull, pod *v1.Pod, names ...string) map[string]int64 {
 	t.Helper()
+	if names == nil {
+		names = []string{"both", "nginx", "none"}
+	}
 	ctx, state := t.Context(), framework.NewCycleState()
 	var nodes []fwk.NodeInfo
-	for _, name := range []string{"both", "nginx", "none"} {
+	for _, name := range names {
 		info := framework.NewNodeInfo()
 		info.SetNode(st.MakeNode().Name(name).Obj())
 		nodes = append(nodes, info)
@@ -152,7 +217,7 @@ func TestScoreStaysInRangeForAbsurdSizes(t *testing.T) {
 	inv.SetNode("both", image.Node{Images: []image.Report{{Names: []string{"reg.io/huge:v1"}, Bytes: math.MaxInt64}}, Puller: slow}, now)
 	inv.SetNode("nginx", image.Node{Puller: slow}, now)
 	inv.SetNode("none", image.Node{Puller: slow}, now)
-	got := score(t, New(DefaultArgs(), nil, knows{inv}), st.MakePod().Containers([]v1.Container{{Image: "reg.io/huge:v1"}}).Obj())
+	got := score(t, New(DefaultArgs(), nil, &knows{Inventory: inv}), st.MakePod().Containers([]v1.Container{{Image: "reg.io/huge:v1"}}).Obj())
 	if diff := cmp.Diff(map[string]int64{"both": 100, "nginx": 0, "none": 0}, got); diff != "" {
 		t.Errorf("scores (-want +got):\n%s", diff)
 	}
@@ -231,5 +296,73 @@ func TestSignPod(t *testing.T) {
 	}
 	if a, b := sign("nginx"), sign("nginx:1.27"); a == b {
 		t.Errorf("different images both sign as %s", a)
+	}
+}
+
+// BenchmarkCycle is what a plain pod's scheduling cycle costs for its images: 5,000
+// nodes with 50 images each, of which 49,500 layers are known. Narrowing has the
+// framework ask one node more, which is not in it.
+func BenchmarkCycle(b *testing.B) {
+	const nodes, images, listed = 5000, 9000, 50
+	name := func(i int) string { return fmt.Sprintf("registry.example.org/team/image-%d:v1", i) }
+	inv := image.NewInventory()
+	for i := range images {
+		m := image.Manifest{Digest: fmt.Sprintf("sha256:%064d", i), Keys: []string{name(i)}}
+		for l := range 5 {
+			m.Layers = append(m.Layers, image.Layer{Digest: fmt.Sprintf("base-%d-%d", i/10, l), Bytes: 90e6}, image.Layer{Digest: fmt.Sprintf("own-%d-%d", i, l), Bytes: 10e6})
+		}
+		inv.SetManifest(m)
+	}
+	infos := make([]fwk.NodeInfo, nodes)
+	for n := range infos {
+		is := node()
+		for i := range listed {
+			is.Images = append(is.Images, image.Report{Names: []string{name((n*31 + i*i*8) % images)}, Bytes: 500e6})
+		}
+		info := framework.NewNodeInfo()
+		info.SetNode(st.MakeNode().Name(fmt.Sprintf("node-%04d", n)).Capacity(map[v1.ResourceName]string{v1.ResourceCPU: "8", v1.ResourceMemory: "64Gi"}).Obj())
+		inv.SetNode(info.Node().Name, is, now)
+		infos[n] = info
+	}
+	pl := New(DefaultArgs(), nil, &knows{Inventory: inv})
+	alike := st.MakePod().Name("p").UID("p").Containers([]v1.Container{{Image: name(7)}, {Image: name(4000)}}).Obj()
+	other := st.MakePod().Name("p").UID("p").Containers([]v1.Container{{Image: name(8)}, {Image: name(4001)}}).Obj()
+	for _, tc := range []struct {
+		name   string
+		sample int
+		pods   []*v1.Pod // in turns
+	}{
+		{"narrowed/pods=alike", maxWarm + maxOthers, []*v1.Pod{alike}},
+		{"narrowed/pods=different", maxWarm + maxOthers, []*v1.Pod{alike, other}},
+		{"sample=500/pods=alike", 500, []*v1.Pod{alike}},
+		{"sample=500/pods=different", 500, []*v1.Pod{alike, other}},
+	} {
+		b.Run(tc.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for turn := 0; b.Loop(); turn++ {
+				pod, sample := tc.pods[turn%len(tc.pods)], tc.sample
+				if len(pl.images.Warm(pod)) == 0 || !pl.images.FitEverywhere(pod) {
+					b.Fatal("the images make no difference")
+				}
+				state := framework.NewCycleState()
+				if status := pl.PreScore(b.Context(), state, pod, infos[:sample]); !status.IsSuccess() {
+					b.Fatal(status)
+				}
+				scores := make(fwk.NodeScoreList, sample)
+				for i, info := range infos[:sample] {
+					score, status := pl.Score(b.Context(), state, pod, info)
+					if !status.IsSuccess() {
+						b.Fatal(status)
+					}
+					scores[i] = fwk.NodeScore{Name: info.Node().Name, Score: score}
+				}
+				if status := pl.NormalizeScore(b.Context(), state, pod, scores); !status.IsSuccess() {
+					b.Fatal(status)
+				}
+				pl.Reserve(b.Context(), state, pod, infos[0].Node().Name)
+				pl.PostBind(b.Context(), state, pod, infos[0].Node().Name)
+				pl.images.Unreserve(pod)
+			}
+		})
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"k8s.io/kubernetes/pkg/kubelet/apis/config"
 	"k8s.io/kubernetes/pkg/kubelet/eviction"
 	"k8s.io/kubernetes/pkg/kubemark"
+	"k8s.io/kubernetes/pkg/volume/image"
 
 	"github.com/muster-scheduler/muster/pkg/sandbox/fleet"
 	"github.com/muster-scheduler/muster/pkg/sandbox/pull"
@@ -117,6 +118,7 @@ func (n node) start(ctx context.Context, config *rest.Config) error {
 	deps := kubemark.NewHollowKubelet(flags, c, client, heartbeats, m, imageService{n.disk},
 		newRuntimeService(n.podPrefix), newContainerManager(m)).KubeletDeps
 	deps.OSInterface = &fakeOS{}
+	deps.VolumePlugins = append(deps.VolumePlugins, image.ProbeVolumePlugins()...) // cmd/kubelet has it, kubemark not
 
 	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
 	broadcaster.StartRecordingToSink(&corev1.EventSinkImpl{Interface: heartbeats.CoreV1().Events("")})

@@ -85,8 +85,8 @@ func (c *Nodes) run(ctx context.Context, n *node, pod *v1.Pod) error {
 // pull fetches the pod's images in order, each when a slot of the node is free. An image that cannot be had leaves
 // the pod waiting for ever, and says so in its status.
 func (c *Nodes) pull(ctx context.Context, n *node, pod *v1.Pod) error {
-	for _, container := range append(append([]v1.Container{}, pod.Spec.InitContainers...), pod.Spec.Containers...) {
-		if _, ok := n.disk.Find(container.Image); ok && container.ImagePullPolicy != v1.PullAlways {
+	for _, image := range needs(pod) {
+		if _, ok := n.disk.Find(image.name); ok && image.policy != v1.PullAlways {
 			continue
 		}
 		select {
@@ -94,7 +94,7 @@ func (c *Nodes) pull(ctx context.Context, n *node, pod *v1.Pod) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		_, err := n.disk.Pull(ctx, container.Image)
+		_, err := n.disk.Pull(ctx, image.name)
 		<-n.pulls
 		if err != nil {
 			if ctx.Err() != nil {
@@ -110,6 +110,26 @@ func (c *Nodes) pull(ctx context.Context, n *node, pod *v1.Pod) error {
 		n.changed.Store(true)
 	}
 	return nil
+}
+
+// need is an image that a pod needs.
+type need struct {
+	name   string
+	policy v1.PullPolicy
+}
+
+// needs returns what a pod needs, in the order of a kubelet: volumes first.
+func needs(pod *v1.Pod) []need {
+	var all []need
+	for _, volume := range pod.Spec.Volumes {
+		if volume.Image != nil {
+			all = append(all, need{volume.Image.Reference, volume.Image.PullPolicy})
+		}
+	}
+	for _, container := range append(append([]v1.Container{}, pod.Spec.InitContainers...), pod.Spec.Containers...) {
+		all = append(all, need{container.Image, container.ImagePullPolicy})
+	}
+	return all
 }
 
 // remove finishes the deletion of a pod: its containers, of which there are none, have ended.
