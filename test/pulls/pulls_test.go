@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/muster-scheduler/muster/test/pulls/policy"
 	"github.com/muster-scheduler/muster/test/pulls/record"
 	"github.com/muster-scheduler/muster/test/pulls/report"
 )
@@ -93,7 +94,9 @@ func TestRecords(t *testing.T) {
 		if (r.Error != nil) != predicts {
 			t.Errorf("%+v: muster predicts, and no other", r.Case)
 		}
-		if predicts && (r.Error.N != r.Pods || r.Error.P50 > 1) {
+		// Who is to learn what the registry serves cannot predict before; a fixed price
+		// has it overloaded.
+		if told := r.Policy == "muster" || r.Policy == policy.Seeding; predicts && (r.Error.N != r.Pods || told && r.Error.P50 > 1) {
 			t.Errorf("%+v: predictions are off by %+v", r.Case, *r.Error)
 		}
 		if r.Policy != "default" {

@@ -97,6 +97,8 @@ func (m *muster) Report(node int, images []int, now float64) {
 	is := image.Node{Platform: platform, Puller: image.Puller{
 		BytesPerSecond: m.c.Known.Unpack, Parallel: m.c.Known.Parallel, Eager: 1,
 		SecondsPerLayer: m.c.Known.Layer, SecondsPerImage: m.c.Known.Resolve,
+	}, Disk: image.Disk{
+		Bytes: m.c.Known.Store, LayerExpansion: 1, ImageExpansion: 1, Collect: m.c.Known.GCHigh, Keep: m.c.Known.GCLow, Evict: 1,
 	}}
 	for _, i := range images {
 		of := m.c.Trace.Images[i]
@@ -123,6 +125,8 @@ func (m *muster) Place(g *trace.Gang, first int, now float64) Placement {
 	}
 	for i, n := range p.Nodes {
 		m.inv.Reserve(uid(first+i), ask.Gang, m.names[n], ask.Needs, clock(now))
+	}
+	for i := range p.Nodes { // as at the bindings, which follow the last reservation
 		p.Seconds = append(p.Seconds, m.inv.Expect(uid(first+i)).Seconds)
 	}
 	return p
@@ -167,7 +171,7 @@ func (m *muster) plan(g *trace.Gang, first int, estimates []image.Estimate) []in
 	class := gang.Class{Ask: resources.Vector{g.CPU, g.Memory, 1}}
 	for _, e := range estimates {
 		class.Images = "of the gang"
-		class.Seconds, class.Price = append(class.Seconds, e.Seconds), append(class.Price, e.Price)
+		class.Pulls = append(class.Pulls, gang.Pull{Seconds: e.Seconds, Wait: e.Wait, Again: e.Again, Bytes: e.Bytes, Price: e.Price})
 	}
 	for i := range g.Members {
 		class.UIDs = append(class.UIDs, uid(first+i))

@@ -33,6 +33,24 @@ type Policy interface {
 	Finished(gang *trace.Gang, pod, node int, now float64)
 }
 
+// Seeder is a policy that has nodes pull images ahead.
+type Seeder interface {
+	// Seeds returns what is to be pulled ahead from now on. It is asked every SeedPeriod.
+	Seeds(now float64) []Seed
+	// Seeded says that the images of a seed are on its node.
+	Seeded(s Seed, now float64)
+}
+
+// SeedPeriod is how often a Seeder is asked, in seconds.
+const SeedPeriod = 5.0
+
+// Seed is images that a node pulls before a pod asks for them. It takes no slot.
+type Seed struct {
+	ID     int
+	Node   int
+	Images []int
+}
+
 // Placement is a node for each member, and what the policy expects of it.
 type Placement struct {
 	Nodes []int
@@ -48,6 +66,10 @@ type Known struct {
 	Resolve  float64 // seconds that every pull costs besides
 	Parallel int     // pulls that a kubelet does at a time
 	ListCap  int     // images that a status lists at most
+	// Store is how many bytes of layers a node keeps, and GCHigh and GCLow the shares of
+	// it from which on, and down to which, it collects images.
+	Store         int64
+	GCHigh, GCLow float64
 }
 
 // Cluster is what every scheduler keeps about nodes from its own bindings.
@@ -88,8 +110,15 @@ const (
 	Dear = "muster-dear"
 )
 
+// Muster that is not told what the registry serves, and has to learn it; and that
+// pulls images ahead on nodes which pods are expected to get.
+const (
+	Untold  = "muster-untold"
+	Seeding = "muster-seeding"
+)
+
 // Names are the policies that New knows, those to compare with first.
-var Names = []string{"spread", "default", "image", "layer", "muster", Free, Dear}
+var Names = []string{"spread", "default", "image", "layer", "muster", Seeding, Untold, Free, Dear}
 
 // New returns the policy of that name.
 func New(name string, c *Cluster, seed uint64) (Policy, error) {
@@ -105,6 +134,12 @@ func New(name string, c *Cluster, seed uint64) (Policy, error) {
 		return &greedy{c: c, rng: rng, status: newStatuses(c), worth: layers}, nil
 	case "muster":
 		return newMuster(c, rng), nil
+	case Seeding:
+		return newSeeding(newMuster(c, rng)), nil
+	case Untold:
+		m := newMuster(c, rng)
+		m.inv.SetRegistry(0)
+		return m, nil
 	case Free:
 		m := newMuster(c, rng)
 		m.price = func(_, _ int64) float64 { return 0 }

@@ -76,7 +76,10 @@ func (c Case) Config() world.Config {
 }
 
 // Run does what the case says.
-func Run(c Case) (Record, error) {
+func Run(c Case) (Record, error) { return RunIn(c.Config(), c) }
+
+// RunIn does what the case says in a world of which the case does not say all.
+func RunIn(config world.Config, c Case) (Record, error) {
 	t, err := c.Make()
 	if err != nil {
 		return Record{}, err
@@ -84,7 +87,6 @@ func Run(c Case) (Record, error) {
 	if c.Policy == Bound {
 		return bound(c, t), nil
 	}
-	config := c.Config()
 	cluster := policy.NewCluster(t, config.Known())
 	p, err := policy.New(c.Policy, cluster, c.Seed)
 	if err != nil {

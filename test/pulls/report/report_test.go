@@ -39,8 +39,8 @@ func TestTargets(t *testing.T) {
 		"worse than the better":     {fixed, policy.Free, 5, "**2x**"},
 		"a figure of ours":          {level, "default", 1, "10.0"},
 	} {
-		records := made(map[string]float64{ours: 10, policy.Dear: 30, test.other: test.theirs})
-		if got := test.target.measure(records); got != test.want {
+		records := made(map[string]float64{ours[0]: 10, policy.Dear: 30, test.other: test.theirs})
+		if got := test.target.measure(records, ours[0]); got != test.want {
 			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
 	}

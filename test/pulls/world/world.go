@@ -26,7 +26,9 @@ type World struct {
 	first   []int // by gang: the number of its first pod
 	pods    []Pod
 	loads   []float64
-	pending int // pods whose images are not ready
+	pending int     // pods whose images are not ready
+	seeding int     // seeds whose images are not
+	end     float64 // when the last pod was ready
 }
 
 // Pod is what happened to one pod. Times are in seconds since the begin of the trace.
@@ -60,7 +62,7 @@ type Result struct {
 func (c Config) Known() policy.Known {
 	return policy.Known{
 		Unpack: c.Unpack, Registry: c.Registry, Layer: c.Layer, Resolve: c.Resolve,
-		Parallel: c.Parallel, ListCap: c.ListCap,
+		Parallel: c.Parallel, ListCap: c.ListCap, Store: c.Store, GCHigh: c.GCHigh, GCLow: c.GCLow,
 	}
 }
 
@@ -82,7 +84,10 @@ func Run(cfg Config, t *trace.Trace, cluster *policy.Cluster, p policy.Policy, s
 	for at := t.Size.Seconds / 4; at < t.Size.Seconds; at += 60 {
 		w.at(at, w.sample)
 	}
-	for w.pending > 0 {
+	if s, ok := p.(policy.Seeder); ok {
+		w.after(policy.SeedPeriod, func() { w.seed(s) })
+	}
+	for w.pending > 0 || w.seeding > 0 {
 		w.step()
 	}
 	return w.result()
@@ -163,6 +168,7 @@ func (w *World) ready(gang *trace.Gang, number int) {
 	pod := &w.pods[number]
 	pod.Ready = w.now
 	w.pending--
+	w.end = w.now
 	w.policy.Started(number, pod.Node, w.now)
 	w.after(gang.Seconds, func() {
 		w.nodes[pod.Node].finish(gang.Images)
@@ -170,6 +176,23 @@ func (w *World) ready(gang *trace.Gang, number int) {
 		w.policy.Finished(gang, number, pod.Node, w.now)
 		w.place()
 	})
+}
+
+// seed has nodes pull what the policy wants to have there ahead.
+func (w *World) seed(s policy.Seeder) {
+	if w.pending == 0 {
+		return
+	}
+	for _, seed := range s.Seeds(w.now) {
+		w.seeding++
+		k := w.nodes[seed.Node]
+		k.start(seed.Images, false, func() {
+			w.seeding--
+			k.finish(seed.Images)
+			s.Seeded(seed, w.now)
+		})
+	}
+	w.after(policy.SeedPeriod, func() { w.seed(s) })
 }
 
 // sample notes how evenly the pods are spread.
@@ -185,7 +208,7 @@ func (w *World) sample() {
 }
 
 func (w *World) result() Result {
-	r := Result{Pods: w.pods, Bytes: w.flows.bytes, Peak: w.flows.peak, End: w.now, Loads: w.loads}
+	r := Result{Pods: w.pods, Bytes: w.flows.bytes, Peak: w.flows.peak, End: w.end, Loads: w.loads}
 	for _, k := range w.nodes {
 		r.Fetched += k.store.fetched
 		r.Evicted += k.store.evicted
