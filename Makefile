@@ -13,8 +13,8 @@ export CGO_ENABLED := 0
 KEEP ?=
 # What make perf measures: a label of the scheduler_perf cases in test/perf.
 PERF_LABEL ?= short
-# How often make perf-gangs and perf-waiting measure everything.
-GANG_REPS ?= 3
+# How often the other measurements of make perf-* measure everything.
+PERF_REPS ?= 3
 # The command that make image and make image-test build the image of: muster-scheduler or muster-images.
 COMMAND ?= muster-scheduler
 IMAGE ?= ghcr.io/muster-scheduler/$(COMMAND):latest
@@ -25,7 +25,7 @@ PULLS_SEEDS ?= 5
 .PHONY: help
 help: ## Show this list.
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
-		printf '  %-12s %s\n' "$$name" "$$text"; done
+		printf '  %-13s %s\n' "$$name" "$$text"; done
 
 .PHONY: build
 build: ## Build every command into bin/.
@@ -58,15 +58,32 @@ perf: ## Measure the scheduler; PERF_LABEL chooses the cases.
 		-args -v=0 -perf-scheduling-label-filter=$(PERF_LABEL) -data-items-dir=$(CURDIR)/.cache/perf
 
 .PHONY: perf-gangs
-perf-gangs: ## Measure gangs beside native ones and add to .cache/perf/gangs; 20 minutes for each of GANG_REPS.
-	go test -vet=off -timeout=0 -run='^$$' -bench='^BenchmarkGangs$$' -benchtime=1ns ./test/perf -args -v=0 -gang-reps=$(GANG_REPS) \
+perf-gangs: ## Measure gangs beside native ones and add to .cache/perf/gangs; 20 minutes for each of PERF_REPS.
+	go test -vet=off -timeout=0 -run='^$$' -bench='^BenchmarkGangs$$' -benchtime=1ns ./test/perf -args -v=0 -gang-reps=$(PERF_REPS) \
 		-gang-shapes=1000x3,3000x3,3x1000,9x1000 -gang-modes=held,live -gang-out=$(CURDIR)/.cache/perf/gangs
 
 .PHONY: perf-waiting
-perf-waiting: ## Measure plain pods beside 100 waiting gangs and add to .cache/perf/waiting; 10 minutes for each of GANG_REPS.
-	go test -vet=off -timeout=0 -run='^$$' -bench=Waiting -benchtime=1ns ./test/perf -args -v=0 -waiting-reps=$(GANG_REPS) \
+perf-waiting: ## Measure plain pods beside 100 waiting gangs and add to .cache/perf/waiting; 10 minutes for each of PERF_REPS.
+	go test -vet=off -timeout=0 -run='^$$' -bench=Waiting -benchtime=1ns ./test/perf -args -v=0 -waiting-reps=$(PERF_REPS) \
 		-waiting-variants=none,strangers,gangs -waiting-shape=100x1000 -waiting-nodes=5000 -waiting-bursts=5x2000 \
 		-waiting-out=$(CURDIR)/.cache/perf/waiting
+
+.PHONY: perf-plain
+perf-plain: ## Measure pods without a gang beside the default scheduler and add to .cache/perf/plain; 10 minutes for each of PERF_REPS.
+	go test -vet=off -timeout=0 -run='^$$' -bench='^BenchmarkPlainPods$$' -benchtime=1ns ./test/perf -args -v=0 -plain-reps=$(PERF_REPS) \
+		-plain-nodes=5000 -plain-bursts=5x2000 -plain-out=$(CURDIR)/.cache/perf/plain
+
+.PHONY: perf-images
+perf-images: ## Play traces of make pulls on a real control plane and add to .cache/perf/images; an hour for each of PERF_REPS.
+	go test -vet=off -timeout=0 -run='^$$' -bench='^BenchmarkImages$$' -benchtime=1ns ./test/perf -args -v=0 -images-reps=$(PERF_REPS) \
+		-images-traces=shop,catalog -images-schedulers=muster,seeding,default -images-nodes=120 -images-seconds=3000 -images-speed=5 \
+		-images-out=$(CURDIR)/.cache/perf/images
+
+.PHONY: perf-kubelets
+perf-kubelets: ## The same on 20 real kubelets, at twice the trace's speed; 15 minutes for each of PERF_REPS.
+	go test -vet=off -timeout=0 -run='^$$' -bench='^BenchmarkImages$$' -benchtime=1ns ./test/perf -args -v=0 -images-reps=$(PERF_REPS) \
+		-images-traces=shop -images-schedulers=muster,default -images-kubelets -images-nodes=20 -images-seconds=900 -images-speed=2 \
+		-images-out=$(CURDIR)/.cache/perf/images
 
 .PHONY: pulls
 pulls: ## Evaluate placement by images in a simulated cluster and write test/pulls/results; PULLS_SEEDS runs of each case.

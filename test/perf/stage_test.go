@@ -27,20 +27,23 @@ import (
 	"github.com/muster-scheduler/muster/pkg/sandbox"
 )
 
-// stage is a control plane in one process and Muster in another, so that what
+// stage is a control plane in one process and a scheduler in another, so that what
 // the scheduler uses is told apart. Its nodes exist in the API alone.
 type stage struct {
-	b      *testing.B
-	box    *sandbox.Sandbox
-	client kubernetes.Interface
-	muster *sandbox.Scheduler
-	bound  atomic.Int64 // plain pods that were seen with a node
+	b         *testing.B
+	box       *sandbox.Sandbox
+	client    kubernetes.Interface
+	which     sandbox.Which
+	scheduler *sandbox.Scheduler
+	profile   string             // of the scheduler, by which pods are made
+	image     func(i int) string // of the plain pods in a burst
+	bound     atomic.Int64       // plain pods that were seen with a node
 }
 
 // plainLabel marks the pods that a stage watches.
 const plainLabel = "plain"
 
-func newStage(b *testing.B) *stage {
+func newStage(b *testing.B, which sandbox.Which) *stage {
 	box, err := sandbox.Start(b.Context(), sandbox.Options{NodeGracePeriod: 24 * time.Hour})
 	if err != nil {
 		b.Fatal(err)
@@ -56,7 +59,11 @@ func newStage(b *testing.B) *stage {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return &stage{b: b, box: box, client: client}
+	s := &stage{b: b, box: box, client: client, which: which, profile: "muster"}
+	if which == sandbox.Default {
+		s.profile = v1.DefaultSchedulerName
+	}
+	return s
 }
 
 // each does something n times, many at once.
@@ -79,17 +86,21 @@ func (s *stage) each(n int, do func(ctx context.Context, i int) error) {
 	}
 }
 
-// addNodes creates as many nodes as there are amounts of cpu, and waits until
-// pods may be bound to them.
-func (s *stage) addNodes(cpu []string) {
+// addNodes creates as many nodes as there are amounts of cpu, which list images if any
+// are given, and waits until pods may be bound to them.
+func (s *stage) addNodes(cpu []string, images func(i int) []v1.ContainerImage) {
 	s.b.Helper()
 	s.each(len(cpu), func(ctx context.Context, i int) error {
 		name := fmt.Sprint("node-", i)
 		has := v1.ResourceList{v1.ResourceCPU: resource.MustParse(cpu[i]), v1.ResourceMemory: resource.MustParse("32Gi"), v1.ResourcePods: resource.MustParse("110")}
-		_, err := s.client.CoreV1().Nodes().Create(ctx, &v1.Node{
+		node := &v1.Node{
 			ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{v1.LabelHostname: name}},
 			Status:     v1.NodeStatus{Capacity: has, Allocatable: has, Conditions: []v1.NodeCondition{{Type: v1.NodeReady, Status: v1.ConditionTrue}}},
-		}, metav1.CreateOptions{})
+		}
+		if images != nil {
+			node.Status.Images = images(i)
+		}
+		_, err := s.client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{})
 		return err
 	})
 	s.until("the controller manager to see that the nodes are ready", 5*time.Millisecond, func(ctx context.Context) (int, int, error) {
@@ -115,8 +126,10 @@ func (s *stage) start() {
 		}
 	}
 	var err error
-	// It is frozen at times, for longer than a leader may be silent.
-	if s.muster, err = s.box.StartScheduler(s.b.Context(), sandbox.Muster, "--leader-elect=false"); err != nil {
+	// It is frozen at times, for longer than a leader may be silent. The default
+	// scheduler would send 50 requests a second.
+	args := []string{"--leader-elect=false", "--kube-api-qps=1000", "--kube-api-burst=2000"}
+	if s.scheduler, err = s.box.StartScheduler(s.b.Context(), s.which, args...); err != nil {
 		s.b.Fatal(err)
 	}
 	factory := informers.NewSharedInformerFactoryWithOptions(s.client, 0,
@@ -140,7 +153,7 @@ func (s *stage) pod(name, cpu string) *v1.Pod {
 	return &v1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: metav1.NamespaceDefault},
 		Spec: v1.PodSpec{
-			SchedulerName: "muster",
+			SchedulerName: s.profile,
 			Containers: []v1.Container{{
 				Name: "main", Image: "registry.example/app:v1",
 				Resources: v1.ResourceRequirements{Requests: v1.ResourceList{v1.ResourceCPU: resource.MustParse(cpu)}},
@@ -158,17 +171,20 @@ func (s *stage) create(ctx context.Context, pod *v1.Pod) error {
 // what was used from the moment on which it goes on until all have a node.
 func (s *stage) burst(name string, n int) (took spent) {
 	s.b.Helper()
-	if err := s.muster.Freeze(); err != nil {
+	if err := s.scheduler.Freeze(); err != nil {
 		s.b.Fatal(err)
 	}
 	s.each(n, func(ctx context.Context, i int) error {
 		pod := s.pod(fmt.Sprintf("%s-%d", name, i), "1m")
 		pod.Labels = map[string]string{plainLabel: ""}
+		if s.image != nil {
+			pod.Spec.Containers[0].Image = s.image(i)
+		}
 		return s.create(ctx, pod)
 	})
 	want := s.bound.Load() + int64(n)
 	before := s.used()
-	if err := s.muster.Thaw(); err != nil {
+	if err := s.scheduler.Thaw(); err != nil {
 		s.b.Fatal(err)
 	}
 	s.until("the plain pods to be bound", 5*time.Millisecond, func(context.Context) (int, int, error) { return int(s.bound.Load()), int(want), nil })
@@ -189,7 +205,7 @@ func (s spent) less(o spent) spent {
 // used is what has been used so far.
 func (s *stage) used() spent {
 	u := now()
-	scheduler := cpuOf(s.muster.PID())
+	scheduler := cpuOf(s.scheduler.PID())
 	return spent{
 		wall: float64(u.at.UnixNano()) / 1e9, scheduler: scheduler, controlPlane: u.children - scheduler,
 		others: u.machine - u.process - u.children,
@@ -225,13 +241,13 @@ func (s *stage) onNodes(label string) int {
 func (s *stage) ask(path string) string {
 	s.b.Helper()
 	config := rest.CopyConfig(s.box.Config)
-	config.Host, config.TLSClientConfig = s.muster.URL, rest.TLSClientConfig{Insecure: true}
+	config.Host, config.TLSClientConfig = s.scheduler.URL, rest.TLSClientConfig{Insecure: true}
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		s.b.Fatal(err)
 	}
 	defer client.CloseIdleConnections()
-	response, err := client.Get(s.muster.URL + path)
+	response, err := client.Get(s.scheduler.URL + path)
 	if err != nil {
 		s.b.Fatal(err)
 	}

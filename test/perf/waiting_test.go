@@ -12,6 +12,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
+	"github.com/muster-scheduler/muster/pkg/sandbox"
 )
 
 var (
@@ -58,7 +59,7 @@ func besideWaiting(b *testing.B, variant string) waitingRecord {
 	if _, err := fmt.Sscanf(*waitingShape+" "+*waitingBursts, "%dx%d %dx%d", &gangs, &members, &bursts, &size); err != nil {
 		b.Fatal(err)
 	}
-	s := newStage(b)
+	s := newStage(b, sandbox.Muster)
 	cpu := make([]string, *waitingNodes)
 	for i := range cpu {
 		cpu[i] = "7500m"
@@ -66,7 +67,7 @@ func besideWaiting(b *testing.B, variant string) waitingRecord {
 			cpu[i] = "8500m" // a member fits, beside all the plain pods that come
 		}
 	}
-	s.addNodes(cpu)
+	s.addNodes(cpu, nil)
 	if variant != "none" {
 		s.each(gangs*members, func(ctx context.Context, i int) error {
 			name := fmt.Sprint("gang", i/members)
@@ -103,7 +104,7 @@ func besideWaiting(b *testing.B, variant string) waitingRecord {
 
 	r := waitingRecord{Variant: variant, Shape: *waitingShape, Env: *waitingEnv, Nodes: *waitingNodes, Plain: bursts * size}
 	heap := s.ask("/debug/pprof/heap?gc=1") // leaves the garbage of the start behind too
-	r.Resident = resident(s.muster.PID())
+	r.Resident = resident(s.scheduler.PID())
 	before := s.metric(waitingMetrics...)
 	r.Heap = before[0] / (1 << 20)
 	profile := make(chan string, 1)
