@@ -22,8 +22,8 @@ const noScheduler = "none"
 
 const upLong = `Start etcd, kube-apiserver, kube-controller-manager, simulated nodes, and a scheduler.
 
-When all is ready, one line is printed on standard output: READY kubeconfig=PATH. The cluster runs until this command
-gets SIGINT or SIGTERM; nothing is left behind then.
+When all is ready, one line is printed on standard output: READY kubeconfig=PATH scheduler=URL. The cluster runs until
+this command gets SIGINT or SIGTERM; nothing is left behind then.
 
 Containers do not run. A pod with the annotation muster.dev/sandbox-run-seconds ends after that many seconds; others
 run until they are deleted. Images come from the file given with --images:
@@ -139,19 +139,22 @@ func (f *upFlags) run(ctx context.Context, c *cobra.Command) (err error) {
 			err = stopErr
 		}
 	}()
+	ready := "READY kubeconfig=" + s.Kubeconfig
 	if f.scheduler != noScheduler {
 		var args []string
 		if f.schedulerConfig != "" {
 			args = append(args, "--config="+f.schedulerConfig)
 		}
-		if _, err := s.StartScheduler(ctx, sandbox.Which(f.scheduler), args...); err != nil {
+		scheduler, err := s.StartScheduler(ctx, sandbox.Which(f.scheduler), args...)
+		if err != nil {
 			return interrupted(ctx, err)
 		}
+		ready += " scheduler=" + scheduler.URL
 	}
 	if err := s.Apply(ctx, f.apply...); err != nil {
 		return interrupted(ctx, err)
 	}
-	fmt.Fprintf(c.OutOrStdout(), "READY kubeconfig=%s\n", s.Kubeconfig)
+	fmt.Fprintln(c.OutOrStdout(), ready)
 	select {
 	case <-ctx.Done():
 		return nil

@@ -1,6 +1,7 @@
 package gang
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -115,4 +116,51 @@ func (r *Roster) Touched() []Key {
 	keys := slices.Collect(maps.Keys(r.touched))
 	clear(r.touched)
 	return keys
+}
+
+// Keys returns the gangs that there are, in order.
+func (r *Roster) Keys() []Key { return sortedKeys(r.gangs) }
+
+// Standing is how far one member has come.
+type Standing struct {
+	Member
+	Slot string // the node that is planned for it, or empty
+}
+
+// Standings returns the members of a gang by their name.
+func (r *Roster) Standings(key Key) []Standing {
+	g := r.gangs[key]
+	if g == nil {
+		return nil
+	}
+	all := make([]Standing, 0, len(g.members))
+	for _, m := range g.members {
+		all = append(all, Standing{m.Member, m.slot})
+	}
+	slices.SortFunc(all, func(a, b Standing) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID)) })
+	return all
+}
+
+// Hinders says what keeps a member, and not its whole gang, from being tried; empty if
+// nothing does.
+func (r *Roster) Hinders(uid string) string {
+	m := r.members[uid]
+	switch {
+	case m == nil:
+		return ""
+	case m.fault != "":
+		return m.fault
+	}
+	return m.Blocked
+}
+
+// Representative returns the name of the member that stands in the queue for a gang
+// without a plan, or "".
+func (r *Roster) Representative(key Key) string {
+	if g := r.gangs[key]; g != nil && !g.planned {
+		if m := g.members[g.rep]; m != nil {
+			return m.Name
+		}
+	}
+	return ""
 }

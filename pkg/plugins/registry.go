@@ -18,6 +18,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 
+	"github.com/muster-scheduler/muster/pkg/journal"
 	"github.com/muster-scheduler/muster/pkg/plugins/args"
 	"github.com/muster-scheduler/muster/pkg/plugins/gangbind"
 	"github.com/muster-scheduler/muster/pkg/plugins/ganggate"
@@ -26,6 +27,7 @@ import (
 	"github.com/muster-scheduler/muster/pkg/plugins/queueorder"
 	"github.com/muster-scheduler/muster/pkg/seed"
 	"github.com/muster-scheduler/muster/pkg/snapshot"
+	"github.com/muster-scheduler/muster/pkg/state"
 )
 
 // Checks returns, by plugin, how its arguments are checked without building it.
@@ -62,19 +64,23 @@ func (set *Set) StripNodes() { set.states.stripNodes = true }
 // of those that wait is to be tried again.
 func (set *Set) Lead(freed func(who func(*v1.Pod) bool)) { set.states.lead(freed) }
 
-// Queue returns the queue for a scheduler that was built from this set's
-// plugins, around the one it was built with; that one itself, if none of them
-// keeps pods out of it.
-func (set *Set) Queue(inner queue.SchedulingQueue) queue.SchedulingQueue {
+// journalled is of how many pods that wait a journal is kept.
+const journalled = 100_000
+
+// Queue returns the queue for a scheduler that was built from this set's plugins,
+// around the one it was built with, and what is known of the pods in it. Members wait
+// outside of it if a plugin keeps them out.
+func (set *Set) Queue(inner queue.SchedulingQueue, backoff state.Backoff) (*state.Queue, *state.State) {
 	set.states.mu.Lock()
 	defer set.states.mu.Unlock()
+	moves := journal.New(journalled)
 	shared := set.states.shared
 	if shared == nil || !set.states.gated {
-		return inner
+		return state.NewQueue(inner, moves, backoff), state.New(moves, nil)
 	}
-	room := ganggate.NewAnteroom(inner, shared.Gangs)
-	shared.Gangs.ActivateWith(room.Activate)
-	return room
+	q := state.NewQueue(ganggate.NewAnteroom(inner, shared.Gangs), moves, backoff)
+	shared.Gangs.ActivateWith(q.Activate)
+	return q, state.New(moves, shared.Gangs)
 }
 
 // Registry returns the factories of the plugins.

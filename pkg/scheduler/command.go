@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -20,11 +21,13 @@ import (
 	"k8s.io/kubernetes/cmd/kube-scheduler/app"
 	"k8s.io/kubernetes/cmd/kube-scheduler/app/options"
 	"k8s.io/kubernetes/pkg/scheduler"
+	"k8s.io/kubernetes/pkg/scheduler/apis/config"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
 	"github.com/muster-scheduler/muster/pkg/plugins"
+	"github.com/muster-scheduler/muster/pkg/state"
 	"github.com/muster-scheduler/muster/pkg/version"
 )
 
@@ -144,7 +147,12 @@ func run(ctx context.Context, flags *pflag.FlagSet, opts *options.Options) error
 	if err != nil {
 		return err
 	}
-	Attach(logger, sched, set)
+	server, err := serve(ctx, cc, sched, Attach(logger, sched, set, Backoff(&cc.ComponentConfig)))
+	if err != nil {
+		return err
+	}
+	defer server.close()
+	onFirstPod(sched, func() { server.leads.Store(true) })
 	gates.AddMetrics()
 	opts.ComponentGlobalsRegistry.AddMetrics()
 
@@ -155,11 +163,20 @@ func run(ctx context.Context, flags *pflag.FlagSet, opts *options.Options) error
 }
 
 // Attach gives a scheduler what its plugins cannot have by themselves: a queue
-// that members wait outside of, and the word that it schedules now. The scheduler
-// must have been built from the set, and have no pods yet.
-func Attach(logger klog.Logger, sched *scheduler.Scheduler, set *plugins.Set) {
-	sched.SchedulingQueue = set.Queue(sched.SchedulingQueue)
+// that members wait outside of and of which a journal is kept, and the word that it
+// schedules now. The scheduler must have been built from the set, and have no pods
+// yet. It returns what the scheduler knows.
+func Attach(logger klog.Logger, sched *scheduler.Scheduler, set *plugins.Set, backoff state.Backoff) *state.State {
+	queue, known := set.Queue(sched.SchedulingQueue, backoff)
+	sched.SchedulingQueue, sched.NextEntity = queue, queue.Pop
+	sched.FailureHandler = queue.OnFailure(sched.FailureHandler)
 	onFirstPod(sched, func() { set.Lead(func(who func(*v1.Pod) bool) { tryAgain(logger, sched, who) }) })
+	return known
+}
+
+// Backoff is how long the queue keeps refused pods from their next attempt.
+func Backoff(c *config.KubeSchedulerConfiguration) state.Backoff {
+	return state.Backoff{First: time.Duration(c.PodInitialBackoffSeconds) * time.Second, Most: time.Duration(c.PodMaxBackoffSeconds) * time.Second}
 }
 
 // onFirstPod calls f when the scheduler asks for its first pod: it schedules

@@ -1,8 +1,8 @@
 package integration
 
 import (
-	"bufio"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -40,23 +40,8 @@ func hints(t *testing.T, p *plane) float64 {
 // counter sums the series of one of the scheduler's metrics that have the label.
 func counter(t *testing.T, config *rest.Config, muster *sandbox.Scheduler, metric, label string) (total float64) {
 	t.Helper()
-	config = rest.CopyConfig(config)
-	config.Host, config.TLSClientConfig = muster.URL, rest.TLSClientConfig{Insecure: true}
-	client, err := rest.HTTPClientFor(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.CloseIdleConnections()
-	response, err := client.Get(muster.URL + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		t.Fatalf("/metrics answered %s", response.Status)
-	}
-	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
-		name, value, _ := strings.Cut(lines.Text(), " ")
+	for line := range strings.Lines(read(t, config, muster, "/metrics")) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if !strings.HasPrefix(name, metric+"{") || !strings.Contains(name, label) {
 			continue
 		}
@@ -67,4 +52,29 @@ func counter(t *testing.T, config *rest.Config, muster *sandbox.Scheduler, metri
 		total += n
 	}
 	return total
+}
+
+// read returns what a scheduler answers an administrator at a path.
+func read(t *testing.T, config *rest.Config, scheduler *sandbox.Scheduler, path string) string {
+	t.Helper()
+	config = rest.CopyConfig(config)
+	config.Host, config.TLSClientConfig = scheduler.URL, rest.TLSClientConfig{Insecure: true}
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.CloseIdleConnections()
+	response, err := client.Get(scheduler.URL + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("%s answered %s: %s", path, response.Status, text)
+	}
+	return string(text)
 }

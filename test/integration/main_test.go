@@ -55,6 +55,7 @@ type plane struct {
 	err     error
 	sandbox *sandbox.Sandbox
 	muster  *sandbox.Scheduler
+	stock   *sandbox.Scheduler // the default scheduler, as it comes
 	cancel  context.CancelFunc
 }
 
@@ -73,6 +74,8 @@ func (p *plane) start(t *testing.T) *plane {
 			}
 			if which == sandbox.Muster {
 				p.muster = s
+			} else {
+				p.stock = s
 			}
 		}
 	})

@@ -79,7 +79,7 @@ func musterArgs(gangPlan map[string]any) []any {
 // that is busy.
 const (
 	shortDeadline = 8 * time.Second
-	allowance     = 5 * time.Second
+	allowance     = 10 * time.Second
 )
 
 // newNativeTrial starts kube-scheduler with its own gangs, and with the request

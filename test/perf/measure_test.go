@@ -27,6 +27,7 @@ import (
 	"github.com/muster-scheduler/muster/pkg/gang"
 	"github.com/muster-scheduler/muster/pkg/plugins"
 	musterscheduler "github.com/muster-scheduler/muster/pkg/scheduler"
+	"github.com/muster-scheduler/muster/pkg/state"
 )
 
 // gangNamespace is where gangs.yaml puts its pods.
@@ -37,7 +38,7 @@ func measure(b *testing.B, name, dir string) {
 	set := plugins.New()
 	perf.RunBenchmarkPerfScheduling(b, "gangs.yaml", "gangs", set.Registry(),
 		perf.WithNodeUpdateFn(func(tCtx ktesting.TContext, sched *scheduler.Scheduler, w *perf.Workload, _ *v1.NodeList) error {
-			musterscheduler.Attach(tCtx.Logger(), sched, set)
+			musterscheduler.Attach(tCtx.Logger(), sched, set, state.Backoff{First: time.Second, Most: 10 * time.Second})
 			gangs, err := w.GetParam("gangs")
 			if err != nil {
 				return err

@@ -1,0 +1,137 @@
+// Package v1alpha1 has the types in which a scheduler tells what it knows, under
+// /state/v1alpha1/ on its own port. They are read there, and never stored.
+//
+// Whoever may list the pods of a namespace may read what is said of them: what is
+// read for one namespace names no object of another.
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+const (
+	// APIVersion of the types.
+	APIVersion = "state.muster.dev/v1alpha1"
+	// Prefix of the paths at which they are served: pods, gangs and moves, those of one
+	// namespace below namespaces/NAME, and one pod or gang below these.
+	Prefix = "/state/v1alpha1/"
+)
+
+// Places in which a pod can be on its way to a node.
+const (
+	Gated         = "Gated"         // kept out of the queue, by scheduling gates or by what its gang waits for
+	Active        = "Active"        // waits for its turn
+	Backoff       = "Backoff"       // was refused a short time ago, and waits before it may be tried again
+	Unschedulable = "Unschedulable" // was refused, and waits for an event that may help it
+	Scheduling    = "Scheduling"    // has its turn, or is being bound
+	Bound         = "Bound"         // has a node, and left the queue
+	Gone          = "Gone"          // left the queue without a node
+)
+
+// PodList is the pods that wait, in the order in which they would have their turn:
+// those who have it, then by place.
+type PodList struct {
+	metav1.TypeMeta `json:",inline"`
+	Items           []Pod `json:"items"`
+	// Next is the number of the next move: from there on they can be followed.
+	Next uint64 `json:"next"`
+	// Unknown is how many pods came that are not in the list, because there were too many.
+	Unknown uint64 `json:"unknown,omitempty"`
+}
+
+// Pod is one pod on its way.
+type Pod struct {
+	metav1.TypeMeta `json:",inline"`
+	Namespace       string    `json:"namespace"`
+	Name            string    `json:"name"`
+	UID             types.UID `json:"uid,omitempty"`
+	// Gang is the name of the gang of which the pod is a member.
+	Gang string `json:"gang,omitempty"`
+	// Place is where it is, and Since when it came there.
+	Place string           `json:"place"`
+	Since metav1.MicroTime `json:"since"`
+	// Position is its place among the pods that are Active, counted over all namespaces from 1.
+	Position int `json:"position,omitempty"`
+	// Came is when the scheduler saw it first.
+	Came     metav1.MicroTime `json:"came"`
+	Priority int32            `json:"priority"`
+	// Attempts is how many turns it has had.
+	Attempts int `json:"attempts"`
+	// BackoffUntil is until when the last attempt keeps it from the next one, to the second.
+	BackoffUntil *metav1.MicroTime `json:"backoffUntil,omitempty"`
+	// RefusedBy is the plugins that refused it last.
+	RefusedBy []string `json:"refusedBy,omitempty"`
+	// Message is what it waits for: what the last attempt said, or what its gang lacks.
+	Message string `json:"message,omitempty"`
+	// Moves are the last ones, the oldest first, and EarlierMoves how many there were before.
+	Moves        []Move `json:"moves,omitempty"`
+	EarlierMoves int    `json:"earlierMoves,omitempty"`
+}
+
+// Move is a pod's coming to a place.
+type Move struct {
+	At    metav1.MicroTime `json:"at"`
+	Place string           `json:"place"`
+	// Event is kube-scheduler's name for what moved the pod.
+	Event string `json:"event,omitempty"`
+	// Object is what the event was about, such as "Node n1", if it was not the pod.
+	Object string `json:"object,omitempty"`
+	// RefusedBy is the plugins that refused the pod, if it comes from an attempt.
+	RefusedBy []string `json:"refusedBy,omitempty"`
+}
+
+// Step is a move as a stream of moves has it, a line of JSON each.
+type Step struct {
+	metav1.TypeMeta `json:",inline"`
+	Number          uint64 `json:"number"`
+	// Lost is how many moves before this one were too old to be told.
+	Lost      uint64    `json:"lost,omitempty"`
+	Namespace string    `json:"namespace"`
+	Name      string    `json:"name"`
+	UID       types.UID `json:"uid,omitempty"`
+	Move      `json:",inline"`
+}
+
+// GangList is gangs, by namespace and name.
+type GangList struct {
+	metav1.TypeMeta `json:",inline"`
+	Items           []Gang `json:"items"`
+}
+
+// Gang is what the scheduler knows of a gang.
+type Gang struct {
+	metav1.TypeMeta `json:",inline"`
+	Namespace       string `json:"namespace"`
+	Name            string `json:"name"`
+	// Source is how its members name it: Label, PodGroup or Native.
+	Source string `json:"source"`
+	// State is how far it has come: Invalid, Gathering, Queued, Waiting, Placing, Starting,
+	// Running, Repairing or Finished.
+	State string `json:"state"`
+	// Min is how many members start together; the others count the members that there are.
+	Min       int `json:"min"`
+	Members   int `json:"members"`
+	Bound     int `json:"bound"`
+	Running   int `json:"running"`
+	Succeeded int `json:"succeeded"`
+	Failed    int `json:"failed"`
+	// Message is what it waits for.
+	Message string `json:"message,omitempty"`
+	// Outlook is what is expected of its start.
+	Outlook string `json:"outlook,omitempty"`
+	// Representative is the member that stands in the queue for a gang without a plan.
+	Representative string `json:"representative,omitempty"`
+	// Pods are its members, by name, and where each is; they are left out of lists.
+	Pods []Member `json:"pods,omitempty"`
+}
+
+// Member is one pod of a gang.
+type Member struct {
+	Name  string `json:"name"`
+	Role  string `json:"role,omitempty"`
+	Place string `json:"place,omitempty"`
+	// Node is the one that it has, and Planned the one that it is going to get.
+	Node    string `json:"node,omitempty"`
+	Planned string `json:"planned,omitempty"`
+}

@@ -1,0 +1,81 @@
+// Package cli is the command kubectl-muster: what the scheduler knows, told to the people
+// whose pods wait.
+//
+// It reads and never writes. It decides nothing: the scheduler's own words are shown,
+// those of its events and conditions. Everything is read with the user's own
+// credentials, and shows what that user may read.
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/utils/clock"
+
+	"github.com/muster-scheduler/muster/pkg/version"
+)
+
+// options are those that all commands share.
+type options struct {
+	genericiooptions.IOStreams
+	clock  clock.PassiveClock
+	config *genericclioptions.ConfigFlags
+	reach  reach
+	output string
+	all    bool // namespaces
+}
+
+// NewCommand returns the command, as kubectl runs it.
+func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
+	o := &options{IOStreams: streams, clock: clock.RealClock{}, config: genericclioptions.NewConfigFlags(true)}
+	cmd := &cobra.Command{
+		Use:   "kubectl-muster",
+		Short: "Why pods and gangs wait, and where they are in the queue",
+		Long: `Tells what the Muster scheduler knows: why a pod or a gang waits, where pods are in
+the scheduling queue, and how far gangs have come.
+
+Whoever may list the pods of a namespace may ask about them. The scheduler is reached
+through the API server, by a port-forward to the replica that leads, for which the right
+to create pods/portforward in its namespace is needed; or at --scheduler-url.`,
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl muster"},
+		Version:       fmt.Sprintf("%s (Kubernetes %s)", version.Muster, version.Kubernetes()),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	cmd.SetOut(streams.Out)
+	cmd.SetErr(streams.ErrOut)
+	o.config.AddFlags(cmd.PersistentFlags())
+	o.reach.addFlags(cmd.PersistentFlags())
+	cmd.AddCommand(whyCommand(o), queueCommand(o), gangsCommand(o))
+	return cmd
+}
+
+// namespace is the one to read; empty for all.
+func (o *options) namespace() (string, error) {
+	if o.all {
+		return "", nil
+	}
+	namespace, _, err := o.config.ToRawKubeConfigLoader().Namespace()
+	return namespace, err
+}
+
+// addOutput adds the flags of commands that list.
+func (o *options) addOutput(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&o.output, "output", "o", "", "json, yaml or wide; by default a table")
+	cmd.Flags().BoolVarP(&o.all, "all-namespaces", "A", false, "of all namespaces, for which the right to list all pods is needed")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "yaml", "wide"}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		switch o.output {
+		case "", "json", "yaml", "wide":
+		default:
+			return fmt.Errorf("--output: %q is none: use json, yaml or wide", o.output)
+		}
+		if o.all && cmd.Flags().Changed("namespace") {
+			return errors.New("--all-namespaces and --namespace exclude each other")
+		}
+		return nil
+	}
+}

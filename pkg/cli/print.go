@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/cli-runtime/pkg/printers"
+	"sigs.k8s.io/yaml"
+
+	v1alpha1 "github.com/muster-scheduler/muster/pkg/apis/state/v1alpha1"
+)
+
+// print writes an object as JSON or YAML; done is false if it is to be a table.
+func (o *options) print(object any) (done bool, err error) {
+	var text []byte
+	switch o.output {
+	case "json":
+		text, err = json.MarshalIndent(object, "", "    ")
+		text = append(text, '\n')
+	case "yaml":
+		text, err = yaml.Marshal(object)
+	default:
+		return false, nil
+	}
+	if err == nil {
+		_, err = o.Out.Write(text)
+	}
+	return true, err
+}
+
+// table writes rows under headings, as kubectl does.
+func table(to io.Writer, headings []string, rows [][]string) error {
+	w := printers.GetNewTabWriter(to)
+	for _, row := range append([][]string{headings}, rows...) {
+		if _, err := fmt.Fprintln(w, strings.Join(row, "\t")); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}
+
+// ago is how long ago something was, as kubectl says it.
+func ago(now time.Time, at metav1.MicroTime) string {
+	return duration.HumanDuration(max(0, now.Sub(at.Time)))
+}
+
+// cause says what moved a pod.
+func cause(m *v1alpha1.Move) string {
+	text := m.Event
+	if m.Object != "" {
+		text += " (" + m.Object + ")"
+	}
+	if len(m.RefusedBy) > 0 {
+		text += ", refused by " + strings.Join(m.RefusedBy, ", ")
+	}
+	return text
+}

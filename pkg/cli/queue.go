@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	v1alpha1 "github.com/muster-scheduler/muster/pkg/apis/state/v1alpha1"
+)
+
+func queueCommand(o *options) *cobra.Command {
+	watch := false
+	cmd := &cobra.Command{
+		Use:   "queue",
+		Short: "Where pods are in the scheduling queue",
+		Long: `Lists the pods that wait, in the order in which they would have their turn: those that
+have it, then by place. Active pods wait for their turn, Backoff ones were refused a
+short time ago, Unschedulable ones wait for an event that may help them, and Gated
+ones are kept out of the queue by scheduling gates or by what their gang waits for.`,
+		Example: `  # The pods of this namespace, and then each move as it happens
+  kubectl muster queue -w`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.queue(cmd.Context(), watch) },
+	}
+	o.addOutput(cmd)
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "after the list, show moves as they happen")
+	return cmd
+}
+
+func (o *options) queue(ctx context.Context, watch bool) error {
+	namespace, err := o.namespace()
+	if err != nil {
+		return err
+	}
+	s, err := o.scheduler(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	var pods v1alpha1.PodList
+	if err := s.get(ctx, of(namespace, "pods"), &pods); err != nil {
+		return err
+	}
+	if done, err := o.print(pods); err != nil {
+		return err
+	} else if !done {
+		if err := o.queueTable(pods, namespace, o.clock.Now()); err != nil {
+			return err
+		}
+	}
+	if !watch {
+		return nil
+	}
+	return o.follow(ctx, s, namespace, pods.Next)
+}
+
+func (o *options) queueTable(pods v1alpha1.PodList, namespace string, now time.Time) error {
+	if len(pods.Items) == 0 {
+		_, err := fmt.Fprintln(o.ErrOut, nothing("pod waits", namespace))
+		return err
+	}
+	headings := []string{"NAME", "GANG", "PLACE", "POSITION", "PRIORITY", "ATTEMPTS", "SINCE", "AGE"}
+	if o.output == "wide" {
+		headings = append(headings, "BACKOFF", "REFUSED BY", "MESSAGE")
+	}
+	if namespace == "" {
+		headings = append([]string{"NAMESPACE"}, headings...)
+	}
+	var rows [][]string
+	for i := range pods.Items {
+		p := &pods.Items[i]
+		position := ""
+		if p.Position > 0 {
+			position = strconv.Itoa(p.Position)
+		}
+		row := []string{p.Name, p.Gang, p.Place, position, fmt.Sprint(p.Priority), strconv.Itoa(p.Attempts), ago(now, p.Since), ago(now, p.Came)}
+		if o.output == "wide" {
+			backoff := ""
+			if p.BackoffUntil != nil {
+				backoff = duration.HumanDuration(max(0, p.BackoffUntil.Sub(now)))
+			}
+			row = append(row, backoff, strings.Join(p.RefusedBy, ","), p.Message)
+		}
+		if namespace == "" {
+			row = append([]string{p.Namespace}, row...)
+		}
+		rows = append(rows, row)
+	}
+	if err := table(o.Out, headings, rows); err != nil {
+		return err
+	}
+	if pods.Unknown > 0 {
+		_, err := fmt.Fprintf(o.ErrOut, "%d pods came that are not in the list: there were too many\n", pods.Unknown)
+		return err
+	}
+	return nil
+}
+
+// follow writes moves as they happen, until the user has seen enough.
+func (o *options) follow(ctx context.Context, s *scheduler, namespace string, from uint64) error {
+	body, err := s.open(ctx, of(namespace, "moves")+"?watch=true&from="+strconv.FormatUint(from, 10))
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	was := map[string]string{} // the places of pods
+	for lines := bufio.NewScanner(body); lines.Scan(); {
+		var step v1alpha1.Step
+		if err := json.Unmarshal(lines.Bytes(), &step); err != nil {
+			return fmt.Errorf("the scheduler's answer is no JSON: %w", err)
+		}
+		if done, err := o.print(step); err != nil {
+			return err
+		} else if done {
+			continue
+		}
+		if err := o.showStep(&step, was, namespace); err != nil {
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return errors.New("the scheduler ended the connection: it may have given the lead to another replica")
+}
+
+func (o *options) showStep(step *v1alpha1.Step, was map[string]string, namespace string) error {
+	if step.Lost > 0 {
+		if _, err := fmt.Fprintf(o.ErrOut, "%d moves were too many to follow\n", step.Lost); err != nil {
+			return err
+		}
+	}
+	name := step.Name
+	if namespace == "" {
+		name = step.Namespace + "/" + name
+	}
+	from := was[name]
+	if was[name] = step.Place; step.Place == v1alpha1.Bound || step.Place == v1alpha1.Gone {
+		delete(was, name)
+	}
+	_, err := fmt.Fprintf(o.Out, "%s  %-30s  %13s -> %-13s  %s\n", step.At.Local().Format("15:04:05.000"), name, from, step.Place, cause(&step.Move))
+	return err
+}
+
+// nothing says that there is nothing to list.
+func nothing(what, namespace string) string {
+	if namespace == "" {
+		return "No " + what + "."
+	}
+	return fmt.Sprintf("No %s in namespace %s.", what, namespace)
+}

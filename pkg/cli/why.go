@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	v1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/client-go/kubernetes"
+
+	v1alpha1 "github.com/muster-scheduler/muster/pkg/apis/state/v1alpha1"
+)
+
+func whyCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "why (pod|gang) NAME",
+		Short: "Why a pod or a gang waits",
+		Example: `  # Why a pod waits, and what moved it through the queue
+  kubectl muster why pod train-0
+
+  # Why a gang does not start, and where its members are
+  kubectl muster why gang train`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			kind, name, ok := strings.Cut(strings.Join(args, "/"), "/")
+			switch {
+			case !ok || name == "" || strings.Contains(name, "/"):
+				return fmt.Errorf("why pod NAME, or why gang NAME: %q names neither", strings.Join(args, " "))
+			case kind == "pod" || kind == "pods" || kind == "po":
+				return o.whyPod(cmd.Context(), name)
+			case kind == "gang" || kind == "gangs":
+				return o.whyGang(cmd.Context(), name)
+			}
+			return fmt.Errorf("%q is neither pod nor gang", kind)
+		},
+		ValidArgsFunction: cobra.FixedCompletions([]string{"pod", "gang"}, cobra.ShellCompDirectiveNoFileComp),
+	}
+	return cmd
+}
+
+func (o *options) whyPod(ctx context.Context, name string) error {
+	namespace, err := o.namespace()
+	if err != nil {
+		return err
+	}
+	config, err := o.config.ToRESTConfig()
+	if err != nil {
+		return err
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	pod, err := client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	s, err := o.scheduler(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	var known v1alpha1.Pod
+	err = s.get(ctx, of(namespace, "pods/"+name), &known)
+	if err == nil && known.UID != pod.UID && known.UID != "" {
+		err = apierrors.NewNotFound(v1.Resource("pods"), name) // it knows of one that was here before
+	}
+	if err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	return o.showPod(pod, known, o.clock.Now())
+}
+
+// showPod tells what is known of a pod: why it waits before anything else.
+func (o *options) showPod(pod *v1.Pod, known v1alpha1.Pod, now time.Time) error {
+	var b strings.Builder
+	switch {
+	case pod.Spec.NodeName != "":
+		fmt.Fprintf(&b, "pod %s waits for nothing: it has the node %s\n", pod.Name, pod.Spec.NodeName)
+	case known.Name == "":
+		fmt.Fprintf(&b, "pod %s is not known to the scheduler: its spec.schedulerName is %q\n", pod.Name, pod.Spec.SchedulerName)
+	default:
+		fmt.Fprintf(&b, "pod %s%s: %s for %s, %s\n", pod.Name, ofGang(known.Gang), known.Place, ago(now, known.Since), means(&known, now))
+		if known.Message != "" {
+			fmt.Fprintf(&b, "  %s\n", known.Message)
+		}
+		if len(known.RefusedBy) > 0 {
+			fmt.Fprintf(&b, "  refused by %s\n", strings.Join(known.RefusedBy, ", "))
+		}
+	}
+	if _, err := fmt.Fprint(o.Out, b.String()); err != nil || len(known.Moves) == 0 {
+		return err
+	}
+	fmt.Fprintln(o.Out)
+	var rows [][]string
+	for i := range known.Moves {
+		m := &known.Moves[i]
+		rows = append(rows, []string{ago(now, m.At), m.Place, cause(m)})
+	}
+	if err := table(o.Out, []string{"AGO", "TO", "BY"}, rows); err != nil || known.EarlierMoves == 0 {
+		return err
+	}
+	_, err := fmt.Fprintf(o.Out, "and %d moves before these\n", known.EarlierMoves)
+	return err
+}
+
+func ofGang(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " of gang " + name
+}
+
+// means says what a place means for a pod in it.
+func means(p *v1alpha1.Pod, now time.Time) string {
+	attempts := "after 1 attempt"
+	if p.Attempts != 1 {
+		attempts = fmt.Sprintf("after %d attempts", p.Attempts)
+	}
+	switch p.Place {
+	case v1alpha1.Active:
+		return fmt.Sprintf("waits for its turn at position %d, %s", p.Position, attempts)
+	case v1alpha1.Backoff:
+		text := "may soon be tried again"
+		if p.BackoffUntil != nil && p.BackoffUntil.After(now) {
+			text = "is tried again in " + duration.HumanDuration(p.BackoffUntil.Sub(now)) + ", sooner if nobody else waits"
+		}
+		return text + ", " + attempts
+	case v1alpha1.Unschedulable:
+		return "waits for an event that may help it, " + attempts
+	case v1alpha1.Gated:
+		return "is kept out of the queue"
+	}
+	return "has its turn, or is being bound"
+}
+
+func (o *options) whyGang(ctx context.Context, name string) error {
+	namespace, err := o.namespace()
+	if err != nil {
+		return err
+	}
+	s, err := o.scheduler(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	var gangs v1alpha1.GangList
+	if err := s.get(ctx, of(namespace, "gangs/"+name), &gangs); err != nil {
+		return err
+	}
+	for i := range gangs.Items {
+		if err := o.showGang(&gangs.Items[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *options) showGang(g *v1alpha1.Gang) error {
+	fmt.Fprintf(o.Out, "gang %s, by %s: %s, %d members of at least %d, %d bound, %d running\n", g.Name, g.Source, g.State, g.Members, g.Min, g.Bound, g.Running)
+	for _, text := range []string{g.Message, g.Outlook} {
+		if text != "" {
+			fmt.Fprintf(o.Out, "  %s\n", text)
+		}
+	}
+	if g.Representative != "" {
+		fmt.Fprintf(o.Out, "  %s stands in the queue for it\n", g.Representative)
+	}
+	fmt.Fprintln(o.Out)
+	var rows [][]string
+	for i := range g.Pods {
+		m := &g.Pods[i]
+		node := m.Node
+		if node == "" && m.Planned != "" {
+			node = m.Planned + " (planned)"
+		}
+		rows = append(rows, []string{m.Name, m.Role, m.Place, node})
+	}
+	return table(o.Out, []string{"MEMBER", "ROLE", "PLACE", "NODE"}, rows)
+}

@@ -1,0 +1,191 @@
+package journal
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+var start = time.Unix(1_000_000, 0)
+
+func after(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
+
+// TestTheWayOfAPod is that of a pod which fits nowhere until a node's label changes.
+func TestTheWayOfAPod(t *testing.T) {
+	j := New(10)
+	pod := Name{"team-a", "train"}
+	j.Came(after(0), pod, "u1", 7)
+	j.Moved(after(0), pod, "", Active, Cause{Event: "UnscheduledPodAdd"})
+	j.Tried(after(1), pod, "u1")
+	j.Said(pod, "0/3 nodes are available")
+	j.Refused(pod, "NodeAffinity", after(3))
+	j.Moved(after(2), pod, "u1", Unschedulable, Cause{Event: "ScheduleAttemptFailure", RefusedBy: "NodeAffinity"})
+	j.Moved(after(2), pod, "", Unschedulable, Cause{Event: "again"}) // it is there already
+	j.Moved(after(9), pod, "", Active, Cause{Event: "NodeUpdate", Object: "Node n1"})
+	j.Tried(after(10), pod, "u1")
+	want := Entry{
+		Name: pod, UID: "u1", Place: Trying, Since: after(10), Priority: 7, Came: after(0), Attempts: 2, BackoffUntil: after(3), RefusedBy: "NodeAffinity", Verdict: "0/3 nodes are available",
+		Moves: []Move{
+			{after(0), Active, Cause{Event: "UnscheduledPodAdd"}},
+			{after(1), Trying, Cause{Event: "Turn"}},
+			{after(2), Unschedulable, Cause{Event: "ScheduleAttemptFailure", RefusedBy: "NodeAffinity"}},
+			{after(9), Active, Cause{Event: "NodeUpdate", Object: "Node n1"}},
+			{after(10), Trying, Cause{Event: "Turn"}},
+		},
+	}
+	got, ok := j.Pod(pod)
+	if diff := cmp.Diff(want, got); !ok || diff != "" {
+		t.Errorf("Pod() = %v (-want +got):\n%s", ok, diff)
+	}
+	if at := got.Queued(); !at.Equal(after(2)) {
+		t.Errorf("Queued() = %v, want the end of the last attempt", at)
+	}
+	j.Moved(after(11), pod, "u1", Bound, Cause{Object: "Node n1"})
+	if entries, _ := j.Waiting(); len(entries) != 0 || j.Knows(pod) {
+		t.Errorf("Waiting() = %v, want nobody: it is bound", entries)
+	}
+	if got, _ := j.Pod(pod); got.Place != Bound {
+		t.Errorf("Pod() = %+v, want it Bound", got)
+	}
+	j.Moved(after(20), pod, "u2", Active, Cause{})
+	if got, _ := j.Pod(pod); got.UID != "u2" || got.Attempts != 0 || len(got.Moves) != 1 {
+		t.Errorf("Pod() = %+v, want the way of the pod that came in its place", got)
+	}
+}
+
+func TestStepsThatAreLost(t *testing.T) {
+	j := New(10)
+	_, next, _, more := j.Steps(0)
+	for i := range steps + 10 {
+		j.Moved(after(i), Name{"ns", fmt.Sprint(i % 2)}, "", []Place{Active, Backoff}[i/2%2], Cause{})
+	}
+	select {
+	case <-more:
+	default:
+		t.Error("nobody was told of a step")
+	}
+	moves, end, lost, _ := j.Steps(next)
+	if len(moves) != steps || lost != 10 || end != steps+11 || moves[0].Number != 11 || moves[len(moves)-1].Number != end-1 {
+		t.Errorf("Steps() = %d moves, next %d, %d lost, want %d, %d and 10", len(moves), end, lost, steps, steps+11)
+	}
+}
+
+// TestAnyMoves compares the journal with one that keeps everything.
+func TestAnyMoves(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const limit = 3
+		j, all, waits := New(limit), map[Name][]Move{}, map[Name]bool{}
+		unknown := uint64(0)
+		told := 0
+		for i := range rapid.IntRange(0, 60).Draw(t, "moves") {
+			name := Name{"ns", fmt.Sprint(rapid.IntRange(0, 4).Draw(t, "pod"))}
+			place := Place(rapid.IntRange(int(Gated), int(Gone)).Draw(t, "place"))
+			m := Move{after(i), place, Cause{Event: rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "event")}}
+			j.Moved(m.At, name, "", place, m.Cause)
+			moves := all[name]
+			if len(moves) == 0 && len(waits) >= limit {
+				unknown++
+				continue
+			}
+			if len(moves) > 0 && moves[len(moves)-1].Place == place {
+				continue
+			}
+			all[name] = append(moves, m)
+			told++
+			if delete(waits, name); !place.left() {
+				waits[name] = true
+			}
+		}
+		for name, moves := range all {
+			e, ok := j.Pod(name)
+			if !ok {
+				t.Fatalf("nothing is known of %v", name)
+			}
+			last := moves[max(0, len(moves)-keep):]
+			if diff := cmp.Diff(last, e.Moves); diff != "" || e.Before != len(moves)-len(last) {
+				t.Fatalf("moves of %v, %d before these (-want +got):\n%s", name, e.Before, diff)
+			}
+		}
+		entries, n := j.Waiting()
+		if len(entries) != len(waits) || n != unknown {
+			t.Fatalf("Waiting() = %d and %d unknown, want %d and %d", len(entries), n, len(waits), unknown)
+		}
+		if moves, _, lost, _ := j.Steps(0); len(moves) != told || lost != 0 {
+			t.Fatalf("Steps(0) = %d, %d lost, want all %d", len(moves), lost, told)
+		}
+	})
+}
+
+// TestThoseWhoLeftAreForgotten, the first to leave first, and nobody who came again.
+func TestThoseWhoLeftAreForgotten(t *testing.T) {
+	j := New(10)
+	back := Name{"ns", "back"}
+	j.Moved(after(0), back, "u1", Active, Cause{})
+	j.Moved(after(1), back, "u1", Gone, Cause{})
+	j.Moved(after(2), back, "u2", Active, Cause{})
+	for i := range gone + 5 {
+		name := Name{"ns", fmt.Sprint(i)}
+		j.Moved(after(i), name, "", Active, Cause{})
+		j.Moved(after(i), name, "", Bound, Cause{})
+	}
+	if !j.Knows(back) {
+		t.Error("a pod that waits is forgotten")
+	}
+	if _, ok := j.Pod(Name{"ns", "4"}); ok {
+		t.Error("a pod that left long ago is known")
+	}
+	if _, ok := j.Pod(Name{"ns", "5"}); !ok {
+		t.Error("a pod that left among the last is not known")
+	}
+	if len(j.pods) != gone+1 {
+		t.Errorf("%d pods are kept, want %d", len(j.pods), gone+1)
+	}
+}
+
+// TestMemory: what 100,000 pods that were refused a few times take up. The README
+// says how much that is.
+func TestMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
+	const pods = 100_000
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	j := New(pods)
+	verdict := strings.Repeat("0/5000 nodes are available. ", 4)
+	for i := range pods {
+		name := Name{"team-a", fmt.Sprintf("a-job-of-some-length-%d", i)}
+		j.Moved(after(i), name, fmt.Sprintf("%036d", i), Active, Cause{Event: "UnscheduledPodAdd"})
+		for range 4 {
+			j.Tried(after(i), name, "")
+			j.Said(name, strings.Clone(verdict))
+			j.Refused(name, "NodeResourcesFit", after(i))
+			j.Moved(after(i), name, "", Unschedulable, Cause{Event: "ScheduleAttemptFailure", RefusedBy: "NodeResourcesFit"})
+			j.Moved(after(i), name, "", Active, Cause{Event: "AssignedPodDelete"})
+		}
+	}
+	took := heap() - before
+	runtime.KeepAlive(j)
+	t.Logf("%d MiB for %d pods: %d bytes each", took>>20, pods, took/pods)
+	if took > 100<<20 {
+		t.Errorf("%d MiB for %d pods, want at most 100", took>>20, pods)
+	}
+}
+
+func BenchmarkMoved(b *testing.B) {
+	j := New(100_000)
+	name := Name{"team-a", "train-0"}
+	for i := range b.N {
+		j.Moved(start, name, "u1", []Place{Active, Unschedulable}[i%2], Cause{Event: "NodeUpdate", Object: "n1"})
+	}
+}

@@ -1,0 +1,240 @@
+package state
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler"
+	"k8s.io/kubernetes/pkg/scheduler/backend/queue"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+	"k8s.io/utils/clock"
+
+	"github.com/muster-scheduler/muster/pkg/journal"
+)
+
+// Queue is a scheduling queue of whose moves a journal is told. The queue itself says
+// each of them in its log, under its lock and with the event; that is listened to, for
+// there is no other way to learn why a pod was moved.
+type Queue struct {
+	queue.SchedulingQueue
+	journal *journal.Journal
+	clock   clock.PassiveClock
+	backoff Backoff
+}
+
+// Backoff is how long a pod is kept from its next attempt: First after the first
+// refusal, twice as long after each further one, Most at most.
+type Backoff struct{ First, Most time.Duration }
+
+// after returns for how long a pod is kept that was refused so many times.
+func (b Backoff) after(refusals int) time.Duration {
+	d := b.First
+	for ; refusals > 1 && d < b.Most; refusals-- {
+		d *= 2
+	}
+	return min(d, b.Most)
+}
+
+// NewQueue returns a queue that tells a journal.
+func NewQueue(inner queue.SchedulingQueue, j *journal.Journal, b Backoff) *Queue {
+	return &Queue{SchedulingQueue: inner, journal: j, clock: clock.RealClock{}, backoff: b}
+}
+
+// Add implements queue.SchedulingQueue.
+func (q *Queue) Add(ctx context.Context, pod *v1.Pod) {
+	q.journal.Came(q.clock.Now(), nameOf(pod), string(pod.UID), corev1helpers.PodPriority(pod))
+	e := q.ear(klog.FromContext(ctx), nil, nil)
+	q.SchedulingQueue.Add(klog.NewContext(ctx, e.logger()), pod)
+	if !e.heard { // it did not get as far as the queue
+		q.journal.Moved(q.clock.Now(), nameOf(pod), string(pod.UID), journal.Gated, journal.Cause{Event: framework.EventUnscheduledPodAdd.Label()})
+	}
+}
+
+// Update implements queue.SchedulingQueue.
+func (q *Queue) Update(ctx context.Context, old, pod *v1.Pod) {
+	if old == nil || old.UID != pod.UID {
+		q.journal.Came(q.clock.Now(), nameOf(pod), string(pod.UID), corev1helpers.PodPriority(pod))
+	}
+	q.SchedulingQueue.Update(klog.NewContext(ctx, q.ear(klog.FromContext(ctx), nil, nil).logger()), old, pod)
+}
+
+// Delete implements queue.SchedulingQueue. The queue is told so of pods that were
+// bound as well, after it heard of the pod that has a node.
+func (q *Queue) Delete(logger klog.Logger, pod *v1.Pod) {
+	q.SchedulingQueue.Delete(logger, pod)
+	if name := nameOf(pod); q.journal.Knows(name) {
+		q.journal.Moved(q.clock.Now(), name, string(pod.UID), journal.Gone, journal.Cause{Event: framework.EventUnscheduledPodDelete.Label()})
+	}
+}
+
+// Activate implements queue.SchedulingQueue.
+func (q *Queue) Activate(logger klog.Logger, pods map[string]*v1.Pod) {
+	q.SchedulingQueue.Activate(q.ear(logger, nil, nil).logger(), pods)
+}
+
+// Pop implements queue.SchedulingQueue.
+func (q *Queue) Pop(logger klog.Logger) (framework.QueuedEntityInfo, error) {
+	entity, err := q.SchedulingQueue.Pop(logger)
+	if err == nil && entity != nil {
+		now := q.clock.Now()
+		entity.ForEachPodInfo(func(info *framework.QueuedPodInfo) bool {
+			q.journal.Tried(now, nameOf(info.Pod), string(info.Pod.UID))
+			return true
+		})
+	}
+	return entity, err
+}
+
+// AddUnschedulablePodIfNotPresent implements queue.SchedulingQueue.
+func (q *Queue) AddUnschedulablePodIfNotPresent(logger klog.Logger, info *framework.QueuedPodInfo, cycle int64) error {
+	// Read before the queue has it back, and others may change it.
+	refusals, plugins := info.UnschedulableCount+1, info.UnschedulablePlugins.Union(info.PendingPlugins).UnsortedList()
+	if len(plugins) == 0 {
+		refusals = info.ConsecutiveErrorsCount + 1
+	}
+	slices.Sort(plugins)
+	refusedBy := strings.Join(plugins, ",")
+	// The queue tells times of back-off by the second.
+	until := q.clock.Now().Add(q.backoff.after(refusals)).Truncate(time.Second)
+	q.journal.Refused(nameOf(info.Pod), refusedBy, until)
+	e := q.ear(logger, nil, nil)
+	e.refusedBy, e.attempt = refusedBy, true
+	return q.SchedulingQueue.AddUnschedulablePodIfNotPresent(e.logger(), info, cycle)
+}
+
+// MoveAllToActiveOrBackoffQueue implements queue.SchedulingQueue.
+func (q *Queue) MoveAllToActiveOrBackoffQueue(logger klog.Logger, event fwk.ClusterEvent, old, now any, check queue.PreEnqueueCheck) {
+	if pod, ok := now.(*v1.Pod); ok && event.Resource == fwk.AssignedPod && event.ActionType == fwk.Add {
+		if name := nameOf(pod); q.journal.Knows(name) {
+			q.journal.Moved(q.clock.Now(), name, string(pod.UID), journal.Bound, journal.Cause{Event: event.Label(), Object: "Node " + pod.Spec.NodeName})
+		}
+	}
+	q.SchedulingQueue.MoveAllToActiveOrBackoffQueue(q.ear(logger, old, now).logger(), event, old, now, check)
+}
+
+// Run implements queue.SchedulingQueue.
+func (q *Queue) Run(logger klog.Logger) { q.SchedulingQueue.Run(q.ear(logger, nil, nil).logger()) }
+
+// OnFailure returns a handler of failed attempts that tells the journal what was said
+// of the pod, and has the given one do the rest.
+func (q *Queue) OnFailure(next scheduler.FailureHandlerFn) scheduler.FailureHandlerFn {
+	return func(ctx context.Context, fw framework.Framework, info *framework.QueuedPodInfo, status *fwk.Status, nominating *fwk.NominatingInfo, start time.Time) {
+		q.journal.Said(nameOf(info.Pod), status.Message())
+		next(ctx, fw, info, status, nominating, start)
+	}
+}
+
+// movesLevel is the most detailed level at which the queue logs its moves.
+const movesLevel = 5
+
+// ear hears what the queue logs, and passes on what the logger would have taken.
+type ear struct {
+	logr.LogSink // which is not initialised by us a second time
+	to           klog.Logger
+	q            *Queue
+	old, now     any    // what the event at hand is about; nil if nothing
+	refusedBy    string // of the attempt at hand
+	attempt      bool   // the queue is given back a pod that got no node
+	heard        bool
+}
+
+func (q *Queue) ear(to klog.Logger, old, now any) *ear {
+	sink := to.GetSink()
+	if deeper, ok := sink.(logr.CallDepthLogSink); ok {
+		sink = deeper.WithCallDepth(1)
+	}
+	return &ear{LogSink: sink, to: to, q: q, old: old, now: now}
+}
+
+func (e *ear) logger() klog.Logger { return e.to.WithSink(e) }
+
+// Init implements logr.LogSink.
+func (e *ear) Init(logr.RuntimeInfo) {}
+
+// Enabled implements logr.LogSink.
+func (e *ear) Enabled(level int) bool { return level <= movesLevel || e.takes(level) }
+
+func (e *ear) takes(level int) bool { return e.LogSink != nil && e.LogSink.Enabled(level) }
+
+// Info implements logr.LogSink.
+func (e *ear) Info(level int, message string, values ...any) {
+	e.hear(message, values)
+	if e.takes(level) {
+		e.LogSink.Info(level, message, values...)
+	}
+}
+
+// hear tells the journal of a move, if a message is about one. A pod that got no node
+// is told of twice, the second time wherever it goes.
+func (e *ear) hear(message string, values []any) {
+	ofAttempt := strings.HasPrefix(message, "Pod moved")
+	gated := strings.HasSuffix(message, "because it is gated")
+	if !ofAttempt && !strings.HasPrefix(message, "Entity moved") || e.attempt && !ofAttempt && !gated || e.heard && ofAttempt {
+		return
+	}
+	var ref klog.ObjectRef
+	var event, place string
+	for i := 0; i+1 < len(values); i += 2 {
+		switch values[i] {
+		case "pod", "entity":
+			ref, _ = values[i+1].(klog.ObjectRef)
+		case "event":
+			event, _ = values[i+1].(string)
+		case "queue":
+			place, _ = values[i+1].(string)
+		}
+	}
+	to := placeOf(place)
+	if gated {
+		to = journal.Gated
+	}
+	if ref.Name == "" || to == 0 {
+		return
+	}
+	e.heard = true
+	e.q.journal.Moved(e.q.clock.Now(), journal.Name{Namespace: ref.Namespace, Name: ref.Name}, "", to,
+		journal.Cause{Event: event, Object: objectOf(e.old, e.now), RefusedBy: e.refusedBy})
+}
+
+// placeOf is a place by the queue's name for it.
+func placeOf(queue string) journal.Place {
+	switch queue {
+	case "Active":
+		return journal.Active
+	case "Backoff":
+		return journal.Backoff
+	case "Unschedulable":
+		return journal.Unschedulable
+	}
+	return 0
+}
+
+// objectOf names the object that an event is about by kind, namespace and name.
+func objectOf(old, now any) string {
+	if now == nil {
+		now = old
+	}
+	object, ok := now.(metav1.Object)
+	if !ok {
+		return ""
+	}
+	kind := fmt.Sprintf("%T", now)
+	kind = kind[strings.LastIndexByte(kind, '.')+1:]
+	if object.GetNamespace() == "" {
+		return kind + " " + object.GetName()
+	}
+	return kind + " " + object.GetNamespace() + "/" + object.GetName()
+}
+
+func nameOf(pod *v1.Pod) journal.Name {
+	return journal.Name{Namespace: pod.Namespace, Name: pod.Name}
+}

@@ -1,0 +1,164 @@
+package state
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/klog/v2"
+	"k8s.io/klog/v2/ktesting"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/backend/queue"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/metrics"
+	testingclock "k8s.io/utils/clock/testing"
+
+	"github.com/muster-scheduler/muster/pkg/journal"
+)
+
+// TestMoves tells stories of kube-scheduler's own queue: each step is followed by the
+// moves that the journal heard of.
+func TestMoves(t *testing.T) {
+	metrics.Register()
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		s := newStory(t)
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			switch d.Cmd {
+			case "new": // another queue
+				s = newStory(t)
+			default:
+				s.step(t, d)
+			}
+			return s.heard()
+		})
+	})
+}
+
+// story is a queue in which nodes, and what is bound to them, can help pods that the
+// plugin "Fit" refused, and which the plugin "Gate" keeps closed to pods whose name
+// begins with "gated".
+type story struct {
+	ctx    context.Context
+	clock  *testingclock.FakeClock
+	q      *Queue
+	taken  map[string]*framework.QueuedPodInfo
+	open   bool // the gate
+	next   uint64
+	resist bool // no event helps
+}
+
+func newStory(t *testing.T) *story {
+	_, ctx := ktesting.NewTestContext(t)
+	s := &story{ctx: ctx, clock: testingclock.NewFakeClock(time.Unix(1000, 0)), taken: map[string]*framework.QueuedPodInfo{}}
+	helps := func(klog.Logger, *v1.Pod, any, any) (fwk.QueueingHint, error) {
+		if s.resist {
+			return fwk.QueueSkip, nil
+		}
+		return fwk.Queue, nil
+	}
+	hints := queue.QueueingHintMap{}
+	for _, event := range []fwk.ClusterEvent{{Resource: fwk.Node, ActionType: fwk.Add}, {Resource: fwk.AssignedPod, ActionType: fwk.Delete}} {
+		hints[event] = []*queue.QueueingHintFunction{{PluginName: "Fit", QueueingHintFn: helps}, {PluginName: "Gate", QueueingHintFn: helps}}
+	}
+	inner := queue.NewTestQueue(ctx, func(a, b fwk.QueuedEntityInfo) bool { return a.GetTimestamp().Before(b.GetTimestamp()) },
+		queue.WithClock(s.clock), queue.WithQueueingHintMapPerProfile(queue.QueueingHintMapPerProfile{"muster": hints}),
+		queue.WithPreEnqueuePluginMap(map[string]map[string]fwk.PreEnqueuePlugin{"muster": {"Gate": s}}))
+	s.q = NewQueue(inner, journal.New(100), Backoff{First: time.Second, Most: 10 * time.Second})
+	s.q.clock = s.clock
+	return s
+}
+
+// Name and PreEnqueue make the story the plugin "Gate".
+func (s *story) Name() string { return "Gate" }
+
+func (s *story) PreEnqueue(_ context.Context, pod *v1.Pod) *fwk.Status {
+	if strings.HasPrefix(pod.Name, "gated") && !s.open {
+		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "the gate is closed")
+	}
+	return nil
+}
+
+func (s *story) step(t *testing.T, d *datadriven.TestData) {
+	logger, name := klog.FromContext(s.ctx), ""
+	if len(d.CmdArgs) > 0 {
+		name = d.CmdArgs[0].Key
+	}
+	pod := &v1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, UID: types.UID(name)}, Spec: v1.PodSpec{SchedulerName: "muster"}}
+	node := &v1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}
+	switch d.Cmd {
+	case "add":
+		s.q.Add(s.ctx, pod)
+	case "update":
+		s.q.Update(s.ctx, pod, pod)
+	case "delete":
+		s.q.Delete(logger, pod)
+	case "pop":
+		entity, err := s.q.Pop(logger)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info := entity.(*framework.QueuedPodInfo)
+		s.taken[info.Pod.Name] = info
+	case "refuse", "fail": // by Fit, or by an error
+		info := s.taken[name]
+		info.UnschedulablePlugins = sets.New[string]()
+		if d.Cmd == "refuse" {
+			info.UnschedulablePlugins.Insert("Fit")
+		}
+		if err := s.q.AddUnschedulablePodIfNotPresent(logger, info, s.q.SchedulingCycle()); err != nil {
+			t.Fatal(err)
+		}
+	case "bind":
+		pod.Spec.NodeName = "n1"
+		s.q.MoveAllToActiveOrBackoffQueue(logger, framework.EventAssignedPodAdd, nil, pod, nil)
+		s.q.Done(pod.UID)
+		pod.Spec.NodeName = ""
+		s.q.Delete(logger, pod)
+	case "node":
+		s.q.MoveAllToActiveOrBackoffQueue(logger, fwk.ClusterEvent{Resource: fwk.Node, ActionType: fwk.Add}, nil, node, nil)
+	case "pod-gone":
+		s.q.MoveAllToActiveOrBackoffQueue(logger, framework.EventAssignedPodDelete, pod, nil, nil)
+	case "activate":
+		s.q.Activate(logger, map[string]*v1.Pod{"ns/" + name: pod})
+	case "open":
+		s.open = true
+	case "nothing-helps":
+		s.resist = true
+	case "pass":
+		d, err := time.ParseDuration(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.clock.Step(d)
+	default:
+		t.Fatalf("unknown step %s", d.Cmd)
+	}
+}
+
+// heard returns the moves since it was last asked.
+func (s *story) heard() string {
+	steps, next, _, _ := s.q.journal.Steps(max(1, s.next))
+	s.next = next
+	var lines []string
+	for _, step := range steps {
+		line := fmt.Sprintf("%.1f s %s: %s by %s", step.At.Sub(time.Unix(1000, 0)).Seconds(), step.Name.Name, step.Place, step.Event)
+		if step.Object != "" {
+			line += " of " + step.Object
+		}
+		if step.RefusedBy != "" {
+			line += ", refused by " + step.RefusedBy
+		}
+		if e, ok := s.q.journal.Pod(step.Name); ok && step.Event == journal.Refusal {
+			line += fmt.Sprintf(", back-off until %.0f s", e.BackoffUntil.Sub(time.Unix(1000, 0)).Seconds())
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}
