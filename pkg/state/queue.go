@@ -107,7 +107,7 @@ func (q *Queue) AddUnschedulablePodIfNotPresent(logger klog.Logger, info *framew
 	until := q.clock.Now().Add(q.backoff.after(refusals)).Truncate(time.Second)
 	q.journal.Refused(nameOf(info.Pod), refusedBy, until)
 	e := q.ear(logger, nil, nil)
-	e.refusedBy, e.attempt = refusedBy, true
+	e.refusedBy = refusedBy
 	return q.SchedulingQueue.AddUnschedulablePodIfNotPresent(e.logger(), info, cycle)
 }
 
@@ -143,7 +143,6 @@ type ear struct {
 	q            *Queue
 	old, now     any    // what the event at hand is about; nil if nothing
 	refusedBy    string // of the attempt at hand
-	attempt      bool   // the queue is given back a pod that got no node
 	heard        bool
 }
 
@@ -173,12 +172,13 @@ func (e *ear) Info(level int, message string, values ...any) {
 	}
 }
 
-// hear tells the journal of a move, if a message is about one. A pod that got no node
-// is told of twice, the second time wherever it goes.
+// hear tells the journal of a move, if a message is about one. Of a pod that got no node
+// the queue says so at the end wherever it goes, when another may have taken it already
+// from where it was put.
 func (e *ear) hear(message string, values []any) {
 	ofAttempt := strings.HasPrefix(message, "Pod moved")
 	gated := strings.HasSuffix(message, "because it is gated")
-	if !ofAttempt && !strings.HasPrefix(message, "Entity moved") || e.attempt && !ofAttempt && !gated || e.heard && ofAttempt {
+	if !ofAttempt && !strings.HasPrefix(message, "Entity moved") || ofAttempt && e.heard {
 		return
 	}
 	var ref klog.ObjectRef

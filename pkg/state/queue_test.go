@@ -3,8 +3,10 @@ package state
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/datadriven"
@@ -12,15 +14,19 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/klog/v2"
 	"k8s.io/klog/v2/ktesting"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/backend/queue"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/metrics"
-	testingclock "k8s.io/utils/clock/testing"
+	"k8s.io/utils/clock"
 
 	"github.com/muster-scheduler/muster/pkg/journal"
+	"github.com/muster-scheduler/muster/pkg/plugins/queueorder"
+	rank "github.com/muster-scheduler/muster/pkg/queue"
 )
 
 // TestMoves tells stories of kube-scheduler's own queue: each step is followed by the
@@ -28,25 +34,33 @@ import (
 func TestMoves(t *testing.T) {
 	metrics.Register()
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
-		s := newStory(t)
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			switch d.Cmd {
-			case "new": // another queue
-				s = newStory(t)
-			default:
-				s.step(t, d)
-			}
-			return s.heard()
+		synctest.Test(t, func(t *testing.T) {
+			var s *story
+			datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+				switch {
+				case d.Cmd == "new": // another queue
+					if s != nil {
+						s.end()
+					}
+					s = newStory(t)
+				default:
+					s.step(t, d)
+				}
+				synctest.Wait()
+				return s.heard()
+			})
+			s.end()
 		})
 	})
 }
 
-// story is a queue in which nodes, and what is bound to them, can help pods that the
+// story is a queue, with a clock that runs when everybody waits, in which nodes, and what is bound to them, can help pods that the
 // plugin "Fit" refused, and which the plugin "Gate" keeps closed to pods whose name
 // begins with "gated".
 type story struct {
 	ctx    context.Context
-	clock  *testingclock.FakeClock
+	end    func()
+	began  time.Time
 	q      *Queue
 	taken  map[string]*framework.QueuedPodInfo
 	open   bool // the gate
@@ -56,7 +70,8 @@ type story struct {
 
 func newStory(t *testing.T) *story {
 	_, ctx := ktesting.NewTestContext(t)
-	s := &story{ctx: ctx, clock: testingclock.NewFakeClock(time.Unix(1000, 0)), taken: map[string]*framework.QueuedPodInfo{}}
+	ctx, cancel := context.WithCancel(ctx)
+	s := &story{ctx: ctx, began: clock.RealClock{}.Now(), taken: map[string]*framework.QueuedPodInfo{}}
 	helps := func(klog.Logger, *v1.Pod, any, any) (fwk.QueueingHint, error) {
 		if s.resist {
 			return fwk.QueueSkip, nil
@@ -67,13 +82,24 @@ func newStory(t *testing.T) *story {
 	for _, event := range []fwk.ClusterEvent{{Resource: fwk.Node, ActionType: fwk.Add}, {Resource: fwk.AssignedPod, ActionType: fwk.Delete}} {
 		hints[event] = []*queue.QueueingHintFunction{{PluginName: "Fit", QueueingHintFn: helps}, {PluginName: "Gate", QueueingHintFn: helps}}
 	}
-	inner := queue.NewTestQueue(ctx, func(a, b fwk.QueuedEntityInfo) bool { return a.GetTimestamp().Before(b.GetTimestamp()) },
-		queue.WithClock(s.clock), queue.WithQueueingHintMapPerProfile(queue.QueueingHintMapPerProfile{"muster": hints}),
+	inner := queue.NewPriorityQueue(queueorder.New(noGangs{}).Less, informers.NewSharedInformerFactory(fake.NewClientset(), 0),
+		queue.WithMetricsRecorder(metrics.NewMetricsAsyncRecorder(1000, time.Minute, ctx.Done())),
+		queue.WithQueueingHintMapPerProfile(queue.QueueingHintMapPerProfile{"muster": hints}),
 		queue.WithPreEnqueuePluginMap(map[string]map[string]fwk.PreEnqueuePlugin{"muster": {"Gate": s}}))
 	s.q = NewQueue(inner, journal.New(100), Backoff{First: time.Second, Most: 10 * time.Second})
-	s.q.clock = s.clock
+	s.q.Run(klog.FromContext(ctx))
+	s.end = func() {
+		s.q.Close()
+		cancel()
+		synctest.Wait()
+	}
 	return s
 }
+
+// noGangs has every pod be a plain one.
+type noGangs struct{}
+
+func (noGangs) Rank(types.UID) (rank.Key, bool) { return rank.Key{}, false }
 
 // Name and PreEnqueue make the story the plugin "Gate".
 func (s *story) Name() string { return "Gate" }
@@ -91,6 +117,13 @@ func (s *story) step(t *testing.T, d *datadriven.TestData) {
 		name = d.CmdArgs[0].Key
 	}
 	pod := &v1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, UID: types.UID(name)}, Spec: v1.PodSpec{SchedulerName: "muster"}}
+	if len(d.CmdArgs) > 1 {
+		priority, err := strconv.ParseInt(d.CmdArgs[1].Vals[0], 10, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pod.Spec.Priority = new(int32(priority))
+	}
 	node := &v1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}
 	switch d.Cmd {
 	case "add":
@@ -121,6 +154,10 @@ func (s *story) step(t *testing.T, d *datadriven.TestData) {
 		s.q.Done(pod.UID)
 		pod.Spec.NodeName = ""
 		s.q.Delete(logger, pod)
+	case "close":
+		s.open = false
+	case "quota":
+		s.q.MoveAllToActiveOrBackoffQueue(logger, fwk.ClusterEvent{Resource: fwk.PersistentVolumeClaim, ActionType: fwk.Add}, nil, nil, nil)
 	case "node":
 		s.q.MoveAllToActiveOrBackoffQueue(logger, fwk.ClusterEvent{Resource: fwk.Node, ActionType: fwk.Add}, nil, node, nil)
 	case "pod-gone":
@@ -136,7 +173,7 @@ func (s *story) step(t *testing.T, d *datadriven.TestData) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.clock.Step(d)
+		clock.RealClock{}.Sleep(d) // of the story's clock
 	default:
 		t.Fatalf("unknown step %s", d.Cmd)
 	}
@@ -148,7 +185,7 @@ func (s *story) heard() string {
 	s.next = next
 	var lines []string
 	for _, step := range steps {
-		line := fmt.Sprintf("%.1f s %s: %s by %s", step.At.Sub(time.Unix(1000, 0)).Seconds(), step.Name.Name, step.Place, step.Event)
+		line := fmt.Sprintf("%.1f s %s: %s by %s", step.At.Sub(s.began).Seconds(), step.Name.Name, step.Place, step.Event)
 		if step.Object != "" {
 			line += " of " + step.Object
 		}
@@ -156,7 +193,7 @@ func (s *story) heard() string {
 			line += ", refused by " + step.RefusedBy
 		}
 		if e, ok := s.q.journal.Pod(step.Name); ok && step.Event == journal.Refusal {
-			line += fmt.Sprintf(", back-off until %.0f s", e.BackoffUntil.Sub(time.Unix(1000, 0)).Seconds())
+			line += fmt.Sprintf(", back-off until %.0f s", e.BackoffUntil.Sub(s.began).Seconds())
 		}
 		lines = append(lines, line)
 	}
