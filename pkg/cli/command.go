@@ -33,7 +33,7 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	o := &options{IOStreams: streams, clock: clock.RealClock{}, config: genericclioptions.NewConfigFlags(true)}
 	cmd := &cobra.Command{
 		Use:   "kubectl-muster",
-		Short: "Why pods and gangs wait, and where they are in the queue",
+		Short: "Why pods and gangs wait, where they are in the queue, and where images are",
 		Long: `Tells what the Muster scheduler knows: why a pod or a gang waits, where pods are in
 the scheduling queue, and how far gangs have come.
 
@@ -49,7 +49,7 @@ to create pods/portforward in its namespace is needed; or at --scheduler-url.`,
 	cmd.SetErr(streams.ErrOut)
 	o.config.AddFlags(cmd.PersistentFlags())
 	o.reach.addFlags(cmd.PersistentFlags())
-	cmd.AddCommand(whyCommand(o), queueCommand(o), gangsCommand(o))
+	cmd.AddCommand(whyCommand(o), queueCommand(o), gangsCommand(o), imagesCommand(o))
 	return cmd
 }
 

@@ -106,6 +106,30 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 			}
 			return text
 		})
+	case "find":
+		var lines []string
+		for _, f := range inv.Find() {
+			line := fmt.Sprintf("%s: %g MB, on %d, pulled by %d", f.Key, float64(f.Bytes)/1e6, f.Nodes, f.Pulls)
+			if f.Layered {
+				line += ", layers known"
+			}
+			have, pull := inv.Where(f.Key)
+			lines = append(lines, fmt.Sprintf("%s: %v, then %v", line, have, pull))
+		}
+		return strings.Join(lines, "\n")
+	case "survey":
+		s, ok := inv.Survey(words[0])
+		if !ok {
+			return "unknown"
+		}
+		lines := []string{fmt.Sprintf("%.0f MB/s, cut %v, pressed %v, %.0f MB used", s.BytesPerSecond/1e6, s.Cut, s.Pressed, s.Used/1e6)}
+		for _, h := range s.Images {
+			lines = append(lines, fmt.Sprintf("has %s: %g MB, %d pods, unlisted %v", h.Key, float64(h.Bytes)/1e6, h.Pods, h.Unlisted))
+		}
+		for _, p := range s.Pulls {
+			lines = append(lines, fmt.Sprintf("pulls %v for %s: %.0f of %g MB, soft %v", p.Images, p.Pod, float64(p.Arrived)/1e6, float64(p.Bytes)/1e6, p.Soft))
+		}
+		return strings.Join(lines, "\n")
 	case "warm":
 		return strings.Join(inv.Estimate(Ask{Needs: needs(words)}).Warm(), " ")
 	case "started":

@@ -76,11 +76,11 @@ func (set *Set) Queue(inner queue.SchedulingQueue, backoff state.Backoff) (*stat
 	moves := journal.New(journalled)
 	shared := set.states.shared
 	if shared == nil || !set.states.gated {
-		return state.NewQueue(inner, moves, backoff), state.New(moves, nil)
+		return state.NewQueue(inner, moves, backoff), state.New(moves, nil, nil)
 	}
 	q := state.NewQueue(ganggate.NewAnteroom(inner, shared.Gangs), moves, backoff)
 	shared.Gangs.ActivateWith(q.Activate)
-	return q, state.New(moves, shared.Gangs)
+	return q, state.New(moves, shared.Gangs, shared.Images)
 }
 
 // Registry returns the factories of the plugins.

@@ -16,9 +16,9 @@ import (
 	v1alpha1 "github.com/muster-scheduler/muster/pkg/apis/state/v1alpha1"
 )
 
-// Authorize has the requests for the state authorized as listing the pods that they
-// tell of, all or those of a namespace: whoever may see the pods may see why they wait, and
-// nobody has to be given another right.
+// Authorize has the requests for the state authorized as listing the objects that they
+// tell of, the pods of a namespace, all pods, or nodes: whoever may see the pods may see why
+// they wait, and nobody has to be given another right.
 func Authorize(next request.RequestInfoResolver) request.RequestInfoResolver { return authorize{next} }
 
 type authorize struct{ next request.RequestInfoResolver }
@@ -31,7 +31,10 @@ func (a authorize) NewRequestInfo(r *http.Request) (*request.RequestInfo, error)
 		return info, err
 	}
 	info.IsResourceRequest, info.Verb, info.APIVersion, info.Resource = true, "list", "v1", "pods"
-	if of, ok := strings.CutPrefix(rest, "namespaces/"); ok {
+	switch first, of, _ := strings.Cut(rest, "/"); first {
+	case "images", "nodes":
+		info.Resource = "nodes"
+	case "namespaces":
 		info.Namespace, _, _ = strings.Cut(of, "/")
 		if info.Namespace == "" {
 			return nil, fmt.Errorf("%s names no namespace", r.URL.Path)
@@ -72,6 +75,19 @@ func (s *State) Handler(leads func() bool) http.Handler {
 		}
 		return nil, apierrors.NewNotFound(schema.GroupResource{Resource: "gangs"}, r.PathValue("name"))
 	})
+	answer("images", func(*http.Request) (any, error) { return s.Images(), nil })
+	answer("images/{name...}", func(r *http.Request) (any, error) {
+		if image, ok := s.Image(r.PathValue("name")); ok {
+			return image, nil
+		}
+		return nil, apierrors.NewNotFound(schema.GroupResource{Resource: "images"}, r.PathValue("name"))
+	})
+	answer("nodes/{name}", func(r *http.Request) (any, error) {
+		if node, ok := s.Node(r.PathValue("name")); ok {
+			return node, nil
+		}
+		return nil, apierrors.NewNotFound(schema.GroupResource{Resource: "nodes"}, r.PathValue("name"))
+	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			refuse(w, &apierrors.StatusError{ErrStatus: metav1.Status{
@@ -81,7 +97,7 @@ func (s *State) Handler(leads func() bool) http.Handler {
 		}
 		refuse(w, &apierrors.StatusError{ErrStatus: metav1.Status{
 			Status: metav1.StatusFailure, Code: http.StatusNotFound, Reason: metav1.StatusReasonNotFound,
-			Message: fmt.Sprintf("there is no %s: pods, gangs and moves are below %s, those of one namespace below %snamespaces/NAME/", r.URL.Path, v1alpha1.Prefix, v1alpha1.Prefix),
+			Message: fmt.Sprintf("there is no %s: pods, gangs, moves, images and nodes/NAME are below %s, the first three of one namespace below %snamespaces/NAME/", r.URL.Path, v1alpha1.Prefix, v1alpha1.Prefix),
 		}})
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

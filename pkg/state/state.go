@@ -1,6 +1,6 @@
 // Package state is what a scheduler knows, for those who ask: which pods wait where in
-// the queue and what moved them there, which gangs there are and what they wait for. It
-// is served read-only on the scheduler's own port.
+// the queue and what moved them there, which gangs there are and what they wait for, where
+// images are and how fast they are pulled. It is served read-only on the scheduler's own port.
 //
 // It decides nothing. Invariant: what is served for a namespace names no object
 // of another.
@@ -21,14 +21,18 @@ import (
 	"github.com/muster-scheduler/muster/pkg/snapshot"
 )
 
-// State answers from a journal and the roster of gangs. It is safe for concurrent use.
+// State answers from a journal, the roster of gangs and the inventory of images. It is
+// safe for concurrent use.
 type State struct {
 	journal *journal.Journal
-	gangs   *snapshot.Gangs // nil if nobody minds gangs
+	gangs   *snapshot.Gangs  // nil if nobody minds gangs
+	images  *snapshot.Images // nil if nobody minds images
 }
 
 // New returns the state of a scheduler.
-func New(j *journal.Journal, gangs *snapshot.Gangs) *State { return &State{journal: j, gangs: gangs} }
+func New(j *journal.Journal, gangs *snapshot.Gangs, images *snapshot.Images) *State {
+	return &State{journal: j, gangs: gangs, images: images}
+}
 
 // order is how places stand in a list.
 var order = map[journal.Place]int{journal.Trying: 0, journal.Active: 1, journal.Backoff: 2, journal.Unschedulable: 3, journal.Gated: 4}

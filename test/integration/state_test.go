@@ -240,3 +240,31 @@ func TestServesWhatKubeSchedulerServes(t *testing.T) {
 		read(t, p.sandbox.Config, p.muster, path) // or the test fails
 	}
 }
+
+// TestWhereImagesAre: what the scheduler counts, for those who may list nodes.
+func TestWhereImagesAre(t *testing.T) {
+	p := shared.start(t)
+	c := newCluster(t, p.sandbox.Config)
+	admin, tenant := readers(t, p, c)
+	name := "registry.example/" + c.ns + "/app:v1"
+	node := c.ns + "-has"
+	c.addNode(node, "1", v1.ContainerImage{Names: []string{name}, SizeBytes: 300e6})
+	c.addNode(c.ns+"-lacks", "4")
+	pod := c.pod("pulls", "2")
+	pod.Spec.Containers[0].Image = name
+	c.create(pod)
+	c.waitBound("pulls", 1)
+	admin.tells([]string{"images", name}, name+", 300 MB", "1 nodes have it: "+node, "1 nodes pull it: "+c.ns+"-lacks")
+	admin.tells([]string{"images", node}, "node "+node+": pulls ", name, "300 MB")
+	admin.tells([]string{"images", c.ns + "-lacks"}, name, "of 300 MB", "pulling", string(c.get("pulls").UID))
+	admin.tells([]string{"images"}, name, "The registries are taken to serve")
+	admin.tells([]string{"images", "-o", "yaml"}, "kind: ImageList", "image: "+name)
+	for _, args := range [][]string{{"images"}, {"images", node}, {"images", name}} {
+		if out, _, err := tenant.ask(t.Context(), args...); err == nil || !strings.Contains(err.Error(), "forbidden") || out != "" {
+			t.Errorf("%v = %q %v, want it forbidden", args, out, err)
+		}
+	}
+	if _, _, err := admin.ask(t.Context(), "images", "no-such"); err == nil || !strings.Contains(err.Error(), `no node of the name "no-such"`) {
+		t.Errorf("images no-such = %v", err)
+	}
+}

@@ -135,3 +135,84 @@ type Member struct {
 	Node    string `json:"node,omitempty"`
 	Planned string `json:"planned,omitempty"`
 }
+
+// ImageList is the images that nodes have or are about to have, by name, and how fast
+// they are pulled.
+type ImageList struct {
+	metav1.TypeMeta `json:",inline"`
+	Items           []Image `json:"items"`
+	Rates           Rates   `json:"rates"`
+}
+
+// Rates are bytes per second, as stated or as learnt from pulls.
+type Rates struct {
+	// Registry is what the registries serve over all nodes, and RegistryPulls from how many
+	// pulls that was learnt: 0 if it is stated, or assumed.
+	Registry      float64 `json:"registry,omitempty"`
+	RegistryPulls int     `json:"registryPulls,omitempty"`
+	// Pools are how fast the nodes of pools pull, where that was learnt.
+	Pools []PoolRate `json:"pools,omitempty"`
+}
+
+// PoolRate is how fast a node of a pool pulls.
+type PoolRate struct {
+	Pool           string  `json:"pool"`
+	BytesPerSecond float64 `json:"bytesPerSecond"`
+	Pulls          int     `json:"pulls"` // from which it was learnt
+}
+
+// Image is where an image is.
+type Image struct {
+	metav1.TypeMeta `json:",inline"`
+	Image           string `json:"image"`
+	// Bytes of it as it travels; 0 if that is not known.
+	Bytes int64 `json:"bytes,omitempty"`
+	// Layers is true if its layers are known.
+	Layers bool `json:"layers"`
+	// Nodes that have it, and that pull it or are about to.
+	Nodes   int `json:"nodes"`
+	Pulling int `json:"pulling"`
+	// On and PulledOn name these nodes; they are left out of lists.
+	On       []string `json:"on,omitempty"`
+	PulledOn []string `json:"pulledOn,omitempty"`
+}
+
+// NodeImages is what a node has and pulls.
+type NodeImages struct {
+	metav1.TypeMeta `json:",inline"`
+	Node            string `json:"node"`
+	Platform        string `json:"platform,omitempty"`
+	// BytesPerSecond is how fast it is taken to pull when nothing is in the way.
+	BytesPerSecond float64 `json:"bytesPerSecond"`
+	// ListCutOff is true if the node lists as many images as it may, and can have others.
+	ListCutOff bool `json:"listCutOff,omitempty"`
+	// DiskPressure is true if the node deletes what no pod uses.
+	DiskPressure bool `json:"diskPressure,omitempty"`
+	// DiskBytes is the size of the disk with the images, 0 if that is not known, and
+	// DiskUsed what images are taken to use of it.
+	DiskBytes int64       `json:"diskBytes,omitempty"`
+	DiskUsed  int64       `json:"diskUsed,omitempty"`
+	Images    []HeldImage `json:"images"`
+	Pulls     []ImagePull `json:"pulls,omitempty"` // in the order in which they are made
+}
+
+// HeldImage is an image on a node.
+type HeldImage struct {
+	Image string `json:"image"`
+	Bytes int64  `json:"bytes,omitempty"`
+	Pods  int    `json:"pods"` // that run it
+	// Unlisted is true if the node does not list it, and had it a short time ago.
+	Unlisted bool `json:"unlisted,omitempty"`
+}
+
+// ImagePull is what a node pulls for a pod.
+type ImagePull struct {
+	PodUID types.UID `json:"podUID"`
+	Images []string  `json:"images"`
+	// Bytes are those that no other pull brings, and Arrived those of them that are taken to
+	// have come.
+	Bytes   int64 `json:"bytes"`
+	Arrived int64 `json:"arrived"`
+	// Reserved is true while the pod can still get another node.
+	Reserved bool `json:"reserved,omitempty"`
+}
