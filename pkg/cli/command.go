@@ -35,11 +35,12 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		Use:   "kubectl-muster",
 		Short: "Why pods and gangs wait, where they are in the queue, and where images are",
 		Long: `Tells what the Muster scheduler knows: why a pod or a gang waits, where pods are in
-the scheduling queue, and how far gangs have come.
+the scheduling queue, how far gangs have come, and where images are.
 
-Whoever may list the pods of a namespace may ask about them. The scheduler is reached
-through the API server, by a port-forward to the replica that leads, for which the right
-to create pods/portforward in its namespace is needed; or at --scheduler-url.`,
+Whoever may list the pods of a namespace may ask about them, and who may list nodes
+about images. The scheduler is reached through the API server, by a port-forward to the
+replica that leads, for which the rights to list pods and to create pods/portforward in
+its namespace are needed; or at --scheduler-url.`,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl muster"},
 		Version:       fmt.Sprintf("%s (Kubernetes %s)", version.Muster, version.Kubernetes()),
 		SilenceUsage:  true,

@@ -27,7 +27,7 @@ func (o *options) gangs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := o.scheduler(ctx)
+	s, err := o.scheduler(ctx, of(namespace, ""))
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ has and pulls; of an image, the nodes that have it. Needs the right to list node
 }
 
 func (o *options) images(ctx context.Context) error {
-	s, err := o.scheduler(ctx)
+	s, err := o.scheduler(ctx, "nodes/")
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (o *options) images(ctx context.Context) error {
 	var rows [][]string
 	for i := range images.Items {
 		image := &images.Items[i]
-		rows = append(rows, []string{image.Image, bytes(image.Bytes), yes(image.Layers), fmt.Sprint(image.Nodes), fmt.Sprint(image.Pulling)})
+		rows = append(rows, []string{image.Image, size(image.Bytes), yes(image.Layers), fmt.Sprint(image.Nodes), fmt.Sprint(image.Pulling)})
 	}
 	if err := table(o.Out, []string{"IMAGE", "SIZE", "LAYERS KNOWN", "NODES", "PULLING"}, rows); err != nil {
 		return err
@@ -63,17 +63,17 @@ func (o *options) images(ctx context.Context) error {
 		if r.RegistryPulls > 0 {
 			learnt = fmt.Sprintf(", learnt from %d pulls", r.RegistryPulls)
 		}
-		fmt.Fprintf(o.Out, "\nThe registries are taken to serve %s/s%s.\n", bytes(int64(r.Registry)), learnt)
+		fmt.Fprintf(o.Out, "\nThe registries are taken to serve %s/s%s.\n", size(int64(r.Registry)), learnt)
 	}
 	for _, p := range r.Pools {
-		fmt.Fprintf(o.Out, "Nodes of the pool %q pull %s/s, learnt from %d pulls.\n", p.Pool, bytes(int64(p.BytesPerSecond)), p.Pulls)
+		fmt.Fprintf(o.Out, "Nodes of the pool %q pull %s/s, learnt from %d pulls.\n", p.Pool, size(int64(p.BytesPerSecond)), p.Pulls)
 	}
 	return nil
 }
 
 // imagesOf tells of a node, or, if there is none of that name, of an image.
 func (o *options) imagesOf(ctx context.Context, name string) error {
-	s, err := o.scheduler(ctx)
+	s, err := o.scheduler(ctx, "nodes/")
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (o *options) imagesOf(ctx context.Context, name string) error {
 	if done, err := o.print(image); done || err != nil {
 		return err
 	}
-	fmt.Fprintf(o.Out, "%s, %s\n", image.Image, bytes(image.Bytes))
+	fmt.Fprintf(o.Out, "%s, %s\n", image.Image, size(image.Bytes))
 	fmt.Fprintf(o.Out, "  %d nodes have it: %s\n", image.Nodes, strings.Join(image.On, ", "))
 	fmt.Fprintf(o.Out, "  %d nodes pull it: %s\n", image.Pulling, strings.Join(image.PulledOn, ", "))
 	return nil
@@ -108,9 +108,9 @@ func (o *options) showNode(node *v1alpha1.NodeImages) error {
 	if done, err := o.print(node); done || err != nil {
 		return err
 	}
-	fmt.Fprintf(o.Out, "node %s: pulls %s/s when nothing is in the way", node.Node, bytes(int64(node.BytesPerSecond)))
+	fmt.Fprintf(o.Out, "node %s: pulls %s/s when nothing is in the way", node.Node, size(int64(node.BytesPerSecond)))
 	if node.DiskBytes > 0 {
-		fmt.Fprintf(o.Out, "; images use %s of a disk of %s", bytes(node.DiskUsed), bytes(node.DiskBytes))
+		fmt.Fprintf(o.Out, "; images use %s of a disk of %s", size(node.DiskUsed), size(node.DiskBytes))
 	}
 	fmt.Fprintln(o.Out)
 	if node.DiskPressure {
@@ -123,7 +123,7 @@ func (o *options) showNode(node *v1alpha1.NodeImages) error {
 	var rows [][]string
 	for i := range node.Images {
 		image := &node.Images[i]
-		rows = append(rows, []string{image.Image, bytes(image.Bytes), fmt.Sprint(image.Pods), yes(!image.Unlisted)})
+		rows = append(rows, []string{image.Image, size(image.Bytes), fmt.Sprint(image.Pods), yes(!image.Unlisted)})
 	}
 	if err := table(o.Out, []string{"IMAGE", "SIZE", "PODS", "LISTED"}, rows); err != nil || len(node.Pulls) == 0 {
 		return err
@@ -136,19 +136,19 @@ func (o *options) showNode(node *v1alpha1.NodeImages) error {
 		if pull.Reserved {
 			state = "reserved"
 		}
-		rows = append(rows, []string{strings.Join(pull.Images, ","), bytes(pull.Arrived) + " of " + bytes(pull.Bytes), state, string(pull.PodUID)})
+		rows = append(rows, []string{strings.Join(pull.Images, ","), size(pull.Arrived) + " of " + size(pull.Bytes), state, string(pull.PodUID)})
 	}
 	return table(o.Out, []string{"PULL", "ARRIVED", "STATE", "POD UID"}, rows)
 }
 
-// bytes are as registries say them, in powers of ten.
-func bytes(n int64) string {
+// size is bytes as registries say them, in powers of ten.
+func size(n int64) string {
 	for _, unit := range []struct {
-		name string
-		size int64
+		name  string
+		bytes int64
 	}{{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}} {
-		if n >= unit.size {
-			return fmt.Sprintf("%.3g %s", float64(n)/float64(unit.size), unit.name)
+		if n >= unit.bytes {
+			return fmt.Sprintf("%.3g %s", float64(n)/float64(unit.bytes), unit.name)
 		}
 	}
 	if n == 0 {

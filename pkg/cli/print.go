@@ -37,9 +37,15 @@ func (o *options) print(object any) (done bool, err error) {
 func table(to io.Writer, headings []string, rows [][]string) error {
 	w := printers.GetNewTabWriter(to)
 	for _, row := range append([][]string{headings}, rows...) {
-		if _, err := fmt.Fprintln(w, strings.Join(row, "\t")); err != nil {
-			return err
+		for i, cell := range row {
+			if i > 0 {
+				fmt.Fprint(w, "\t")
+			}
+			if err := printers.WriteEscaped(w, cell); err != nil {
+				return err
+			}
 		}
+		fmt.Fprintln(w)
 	}
 	return w.Flush()
 }

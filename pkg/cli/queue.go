@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -40,7 +39,7 @@ func (o *options) queue(ctx context.Context, watch bool) error {
 	if err != nil {
 		return err
 	}
-	s, err := o.scheduler(ctx)
+	s, err := o.scheduler(ctx, of(namespace, ""))
 	if err != nil {
 		return err
 	}
@@ -59,7 +58,7 @@ func (o *options) queue(ctx context.Context, watch bool) error {
 	if !watch {
 		return nil
 	}
-	return o.follow(ctx, s, namespace, pods.Next)
+	return o.follow(ctx, s, namespace, pods)
 }
 
 func (o *options) queueTable(pods v1alpha1.PodList, namespace string, now time.Time) error {
@@ -98,56 +97,85 @@ func (o *options) queueTable(pods v1alpha1.PodList, namespace string, now time.T
 		return err
 	}
 	if pods.Unknown > 0 {
-		_, err := fmt.Fprintf(o.ErrOut, "%d pods came that are not in the list: there were too many\n", pods.Unknown)
+		_, err := fmt.Fprintf(o.ErrOut, "Of %d pods that came nothing is known: too many waited.\n", pods.Unknown)
 		return err
 	}
 	return nil
 }
 
 // follow writes moves as they happen, until the user has seen enough.
-func (o *options) follow(ctx context.Context, s *scheduler, namespace string, from uint64) error {
+func (o *options) follow(ctx context.Context, s *scheduler, namespace string, pods v1alpha1.PodList) error {
+	was, from := map[string]string{}, pods.Next // the places of pods
+	for i := range pods.Items {
+		was[shown(namespace, pods.Items[i].Namespace, pods.Items[i].Name)] = pods.Items[i].Place
+	}
+	for {
+		next, err := o.followSome(ctx, s, namespace, from, was)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		from = next
+	}
+}
+
+// followSome does so until the scheduler ends the answer, which it does now and then to
+// ask again who reads.
+func (o *options) followSome(ctx context.Context, s *scheduler, namespace string, from uint64, was map[string]string) (next uint64, err error) {
 	body, err := s.open(ctx, of(namespace, "moves")+"?watch=true&from="+strconv.FormatUint(from, 10))
 	if err != nil {
-		return err
+		return from, err
 	}
 	defer body.Close()
-	was := map[string]string{} // the places of pods
-	for lines := bufio.NewScanner(body); lines.Scan(); {
+	lines := bufio.NewScanner(body)
+	for lines.Scan() {
 		var step v1alpha1.Step
 		if err := json.Unmarshal(lines.Bytes(), &step); err != nil {
-			return fmt.Errorf("the scheduler's answer is no JSON: %w", err)
+			return from, fmt.Errorf("the scheduler's answer is no JSON: %w", err)
+		}
+		if step.Number > 0 {
+			from = step.Number + 1
+		}
+		if o.output == "yaml" {
+			fmt.Fprintln(o.Out, "---")
 		}
 		if done, err := o.print(step); err != nil {
-			return err
+			return from, err
 		} else if done {
 			continue
 		}
 		if err := o.showStep(&step, was, namespace); err != nil {
-			return err
+			return from, err
 		}
 	}
-	if ctx.Err() != nil {
-		return nil
+	if err := lines.Err(); err != nil {
+		return from, fmt.Errorf("following the scheduler: %w", err)
 	}
-	return errors.New("the scheduler ended the connection: it may have given the lead to another replica")
+	return from, nil
 }
 
 func (o *options) showStep(step *v1alpha1.Step, was map[string]string, namespace string) error {
-	if step.Lost > 0 {
-		if _, err := fmt.Fprintf(o.ErrOut, "%d moves were too many to follow\n", step.Lost); err != nil {
-			return err
-		}
+	if step.Lost {
+		_, err := fmt.Fprintln(o.ErrOut, "There were too many moves to follow: some are missing here.")
+		return err
 	}
-	name := step.Name
-	if namespace == "" {
-		name = step.Namespace + "/" + name
-	}
+	name := shown(namespace, step.Namespace, step.Name)
 	from := was[name]
 	if was[name] = step.Place; step.Place == v1alpha1.Bound || step.Place == v1alpha1.Gone {
 		delete(was, name)
 	}
 	_, err := fmt.Fprintf(o.Out, "%s  %-30s  %13s -> %-13s  %s\n", step.At.Local().Format("15:04:05.000"), name, from, step.Place, cause(&step.Move))
 	return err
+}
+
+// shown is a pod's name as it is shown to who reads of one namespace, or of all.
+func shown(read, namespace, name string) string {
+	if read == "" {
+		return namespace + "/" + name
+	}
+	return name
 }
 
 // nothing says that there is nothing to list.

@@ -6,21 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/httpstream"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
+	"k8s.io/streaming/pkg/httpstream"
 
 	v1alpha1 "github.com/muster-scheduler/muster/pkg/apis/state/v1alpha1"
 	"github.com/muster-scheduler/muster/pkg/version"
@@ -35,34 +35,44 @@ const (
 )
 
 // reach is how the scheduler is reached.
-type reach struct{ url, authority, namespace string }
+type reach struct {
+	url, authority, namespace string
+	insecure                  bool
+}
 
 func (r *reach) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&r.url, "scheduler-url", os.Getenv(urlVariable),
 		"where the scheduler serves, such as https://127.0.0.1:10259; by default a port-forward to its pod is made ($"+urlVariable+")")
 	flags.StringVar(&r.authority, "scheduler-certificate-authority", "",
-		"file with the authority of the scheduler's certificate; needed if --scheduler-url is not on this machine, since your credentials are sent there")
+		"file with the authority of the certificate at --scheduler-url; by default that of the API server's")
+	flags.BoolVar(&r.insecure, "scheduler-insecure-skip-tls-verify", false,
+		"send your credentials to whoever answers at --scheduler-url: a scheduler without a certificate of its own makes one that vouches for nothing")
 	flags.StringVar(&r.namespace, "scheduler-namespace", schedulerNamespace, "namespace of the scheduler's pods")
 }
 
 // scheduler is a scheduler that can be asked.
 type scheduler struct {
-	base   string
-	client *http.Client
-	close  func()
+	base    string
+	client  *http.Client
+	timeout time.Duration // of a request, 0 for none
+	close   func()
 }
 
-// scheduler returns the one that leads.
-func (o *options) scheduler(ctx context.Context) (*scheduler, error) {
+// scheduler returns the one that leads. Under the given path nothing is, and the user may
+// read what is below it.
+func (o *options) scheduler(ctx context.Context, below string) (*scheduler, error) {
 	config, err := o.config.ToRESTConfig()
 	if err != nil {
 		return nil, err
+	}
+	if config.Impersonate.UserName != "" || config.Impersonate.UID != "" || len(config.Impersonate.Groups) > 0 {
+		return nil, errors.New("--as: the scheduler knows nobody but those whose credentials it sees: ask with the credentials of whom you mean")
 	}
 	config.UserAgent = version.UserAgent("kubectl-muster")
 	if o.reach.url != "" {
 		return o.reach.direct(config)
 	}
-	return o.reach.forwarded(ctx, config)
+	return o.reach.forwarded(ctx, config, below)
 }
 
 // direct asks at the URL that the user gave.
@@ -71,20 +81,22 @@ func (r *reach) direct(config *rest.Config) (*scheduler, error) {
 	if err != nil || at.Scheme != "https" || at.Host == "" {
 		return nil, fmt.Errorf("--scheduler-url: %q is none: use one such as https://127.0.0.1:10259", r.url)
 	}
-	ip := net.ParseIP(at.Hostname())
-	if local := at.Hostname() == "localhost" || ip != nil && ip.IsLoopback(); !local && r.authority == "" {
-		return nil, fmt.Errorf("--scheduler-url: your credentials would be sent to %s: name the authority of its certificate with --scheduler-certificate-authority", at.Host)
+	verify := config.TLSClientConfig
+	switch {
+	case r.insecure:
+		verify.Insecure, verify.CAFile, verify.CAData = true, "", nil
+	case r.authority != "":
+		verify.CAFile, verify.CAData = r.authority, nil
 	}
-	return as(config, "https://"+at.Host, r.authority, func() {})
+	return as(config, "https://"+at.Host, verify, func() {})
 }
 
-// as returns a scheduler that is asked with the user's credentials. Without an authority
-// its certificate, which it makes itself, vouches for nothing.
-func as(config *rest.Config, base, authority string, close func()) (*scheduler, error) {
+// as returns a scheduler that is asked with the user's credentials.
+func as(config *rest.Config, base string, verify rest.TLSClientConfig, close func()) (*scheduler, error) {
+	timeout := config.Timeout
 	config = rest.CopyConfig(config)
-	config.Host, config.APIPath = base, ""
-	config.TLSClientConfig.ServerName, config.TLSClientConfig.CAData = "", nil
-	config.TLSClientConfig.CAFile, config.TLSClientConfig.Insecure = authority, authority == ""
+	config.Host, config.APIPath, config.TLSClientConfig = base, "", verify
+	config.TLSClientConfig.ServerName = ""
 	config.Proxy = func(*http.Request) (*url.URL, error) { return nil, nil }
 	config.Timeout = 0 // moves are followed for as long as the user likes
 	client, err := rest.HTTPClientFor(config)
@@ -92,12 +104,12 @@ func as(config *rest.Config, base, authority string, close func()) (*scheduler, 
 		close()
 		return nil, err
 	}
-	return &scheduler{base: base, client: client, close: close}, nil
+	return &scheduler{base: base, client: client, timeout: timeout, close: close}, nil
 }
 
 // forwarded asks the scheduler's pods through the API server, which knows where they are:
 // the first that does not say that it is a standby.
-func (r *reach) forwarded(ctx context.Context, config *rest.Config) (*scheduler, error) {
+func (r *reach) forwarded(ctx context.Context, config *rest.Config, below string) (*scheduler, error) {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, err
@@ -113,8 +125,7 @@ func (r *reach) forwarded(ctx context.Context, config *rest.Config) (*scheduler,
 	for i := range pods.Items {
 		s, err := forward(ctx, config, client, &pods.Items[i])
 		if err == nil {
-			err = s.get(ctx, "", nil)
-			if apierrors.IsNotFound(err) { // nothing is there, and it leads
+			if err = s.leads(ctx, below); err == nil {
 				return s, nil
 			}
 			s.close()
@@ -124,6 +135,16 @@ func (r *reach) forwarded(ctx context.Context, config *rest.Config) (*scheduler,
 	return nil, fmt.Errorf("no replica of the scheduler answers: %w", errors.Join(errs...))
 }
 
+// leads returns an error if the scheduler is a standby, or does not answer this user:
+// nothing is at the path, which one that leads says.
+func (s *scheduler) leads(ctx context.Context, below string) error {
+	err := s.get(ctx, below, nil)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
 // forward makes a port-forward to one pod.
 func forward(ctx context.Context, config *rest.Config, client kubernetes.Interface, pod *v1.Pod) (*scheduler, error) {
 	target := client.CoreV1().RESTClient().Post().Resource("pods").Namespace(pod.Namespace).Name(pod.Name).SubResource("portforward").URL()
@@ -131,37 +152,48 @@ func forward(ctx context.Context, config *rest.Config, client kubernetes.Interfa
 	if err != nil {
 		return nil, err
 	}
-	websockets, err := portforward.NewSPDYOverWebsocketDialer(target, config)
+	websockets, err := portforward.NewSPDYOverWebsocketDialerForStreaming(target, config)
 	if err != nil {
 		return nil, err
 	}
-	dialer := portforward.NewFallbackDialer(websockets, spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, target),
+	dialer := portforward.NewFallbackDialerForStreaming(websockets, spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost, target),
 		func(err error) bool { return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err) })
-	stop, ready, failed := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	forwarder, err := portforward.NewOnAddresses(dialer, []string{"127.0.0.1"}, []string{"0:" + schedulerPort}, stop, ready, io.Discard, io.Discard)
+	ctx, cancel := context.WithCancel(ctx)
+	ready, failed := make(chan struct{}), make(chan error, 1)
+	forwarder, err := portforward.NewOnAddressesForStreamingWithContext(ctx, dialer, []string{"127.0.0.1"}, []string{"0:" + schedulerPort}, ready, io.Discard, io.Discard)
 	if err != nil {
+		cancel()
 		return nil, err
 	}
 	go func() { failed <- forwarder.ForwardPorts() }()
 	select {
 	case <-ready:
 	case err := <-failed:
+		cancel()
 		return nil, err
 	case <-ctx.Done():
-		close(stop)
+		cancel()
 		return nil, ctx.Err()
 	}
 	ports, err := forwarder.GetPorts()
 	if err != nil {
-		close(stop)
+		cancel()
 		return nil, err
 	}
-	return as(config, fmt.Sprintf("https://127.0.0.1:%d", ports[0].Local), "", func() { close(stop) })
+	// Who is at the other end is vouched for by the API server; the certificate there is the scheduler's own.
+	unverified := config.TLSClientConfig
+	unverified.Insecure, unverified.CAFile, unverified.CAData = true, "", nil
+	return as(config, fmt.Sprintf("https://127.0.0.1:%d", ports[0].Local), unverified, cancel)
 }
 
 // get reads the object at a path below the state's prefix. Refusals are errors as the
 // API server's are.
 func (s *scheduler) get(ctx context.Context, path string, into any) error {
+	if s.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.timeout)
+		defer cancel()
+	}
 	body, err := s.open(ctx, path)
 	if err != nil {
 		return err

@@ -60,7 +60,7 @@ func (o *options) whyPod(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	s, err := o.scheduler(ctx)
+	s, err := o.scheduler(ctx, of(namespace, ""))
 	if err != nil {
 		return err
 	}
@@ -82,8 +82,12 @@ func (o *options) showPod(pod *v1.Pod, known v1alpha1.Pod, now time.Time) error 
 	switch {
 	case pod.Spec.NodeName != "":
 		fmt.Fprintf(&b, "pod %s waits for nothing: it has the node %s\n", pod.Name, pod.Spec.NodeName)
-	case known.Name == "":
-		fmt.Fprintf(&b, "pod %s is not known to the scheduler: its spec.schedulerName is %q\n", pod.Name, pod.Spec.SchedulerName)
+	case known.Name == "" || known.Place == v1alpha1.Gone:
+		fmt.Fprintf(&b, "pod %s is not in the scheduler's queue: its spec.schedulerName is %q", pod.Name, pod.Spec.SchedulerName)
+		if pod.DeletionTimestamp != nil {
+			b.WriteString(", and it is being deleted")
+		}
+		b.WriteString("\n")
 	default:
 		fmt.Fprintf(&b, "pod %s%s: %s for %s, %s\n", pod.Name, ofGang(known.Gang), known.Place, ago(now, known.Since), means(&known, now))
 		if known.Message != "" {
@@ -124,6 +128,9 @@ func means(p *v1alpha1.Pod, now time.Time) string {
 	}
 	switch p.Place {
 	case v1alpha1.Active:
+		if p.Position == 0 {
+			return "waits for its turn, " + attempts
+		}
 		return fmt.Sprintf("waits for its turn at position %d, %s", p.Position, attempts)
 	case v1alpha1.Backoff:
 		text := "may soon be tried again"
@@ -144,7 +151,7 @@ func (o *options) whyGang(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	s, err := o.scheduler(ctx)
+	s, err := o.scheduler(ctx, of(namespace, ""))
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@
 package journal
 
 import (
-	"slices"
 	"sync"
 	"time"
 )
@@ -56,14 +55,12 @@ type Cause struct {
 	RefusedBy string
 }
 
-// The events by which a pod has its turn.
+// The events that are told by others than the queue, and that by which a pod comes.
 const (
+	Arrival   = "UnscheduledPodAdd"
 	Turn      = "Turn"            // it was the first of those who are Active
 	EarlyTurn = "PopFromBackoffQ" // nobody was Active, so nobody has to wait
 )
-
-// Refusal is the event by which a pod leaves its turn without a node.
-const Refusal = "ScheduleAttemptFailure"
 
 // Move is a pod's coming to a place.
 type Move struct {
@@ -80,6 +77,7 @@ type Entry struct {
 	Since    time.Time // when it came to the place
 	Priority int32
 	Came     time.Time // when it was seen first
+	Queued   time.Time // since when it stands in the queue: since its last attempt, if it had one
 	Attempts int       // turns that it has had
 	// BackoffUntil is until when the last attempt keeps it from the next one; zero if there
 	// was none.
@@ -88,16 +86,6 @@ type Entry struct {
 	Verdict      string // what the last attempt said
 	Moves        []Move // the last ones, the oldest first
 	Before       int    // moves before these
-}
-
-// Queued is since when the pod stands in the queue: since its last attempt, if it had one.
-func (e *Entry) Queued() time.Time {
-	for _, m := range slices.Backward(e.Moves) {
-		if m.Event == Refusal {
-			return m.At
-		}
-	}
-	return e.Came
 }
 
 // Step is a move as the stream of all moves has it. Its numbers grow by one.
@@ -113,6 +101,8 @@ const (
 	keep = 8
 	// steps is how many moves of all pods are kept for those who follow.
 	steps = 4096
+	// atOnce is how many of these are told at a time.
+	atOnce = 256
 	// gone is how many pods that have left are kept.
 	gone = 1024
 )
@@ -135,7 +125,7 @@ type Journal struct {
 // record is what is kept of one pod: small, for there may be 100,000.
 type record struct {
 	uid, verdict string
-	came         int64 // nanoseconds since 1970, as all times here
+	came, queued int64 // nanoseconds since 1970, as all times here
 	backoff      int64
 	moves        []move // a ring once it has keep
 	priority     int32
@@ -159,32 +149,47 @@ func New(limit int) *Journal {
 	return &Journal{limit: limit, pods: map[Name]*record{}, next: 1}
 }
 
-// Came tells of a pod that is seen for the first time, before its first move. What is
-// known of another of its name is forgotten.
+// Came tells of a pod that is seen for the first time. What is known of another of its
+// name is forgotten; if that one waits, the pod has come in its place.
 func (j *Journal) Came(at time.Time, name Name, uid string, priority int32) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if r := j.of(at, name, uid); r != nil {
-		r.priority = priority
+	was := j.pods[name]
+	if was != nil && was.uid == uid {
+		return
+	}
+	waits := was != nil && !was.latest().place.left()
+	if !waits && j.waiting >= j.limit {
+		j.unknown++
+		return
+	}
+	r := &record{uid: uid, priority: priority, came: at.UnixNano(), queued: at.UnixNano()}
+	j.pods[name] = r
+	if was != nil {
+		r.leavings = was.leavings
+	}
+	if !waits {
+		j.waiting++
+	} else if place := was.latest().place; place != 0 {
+		j.add(at, name, r, place, Cause{Event: Arrival})
 	}
 }
 
-// Moved tells of a pod that came to a place. To come where it is already is no move.
+// Moved tells of a pod that came to a place; the UID is empty if it is not known. To come
+// to where it is already is no move, and what has left does not come back.
 func (j *Journal) Moved(at time.Time, name Name, uid string, place Place, cause Cause) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	r := j.of(at, name, uid)
-	if r == nil || len(r.moves) > 0 && r.latest().place == place {
-		return
+	if r := j.waits(name, uid); r != nil && r.latest().place != place {
+		j.add(at, name, r, place, cause)
 	}
-	j.add(at, name, r, place, cause)
 }
 
 // Tried tells of a pod that has its turn.
 func (j *Journal) Tried(at time.Time, name Name, uid string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	r := j.of(at, name, uid)
+	r := j.waits(name, uid)
 	if r == nil {
 		return
 	}
@@ -197,21 +202,21 @@ func (j *Journal) Tried(at time.Time, name Name, uid string) {
 }
 
 // Said tells what was said of a pod that got no node.
-func (j *Journal) Said(name Name, verdict string) {
+func (j *Journal) Said(name Name, uid, verdict string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if r := j.pods[name]; r != nil {
+	if r := j.waits(name, uid); r != nil {
 		r.verdict = verdict
 	}
 }
 
 // Refused tells who refused a pod that got no node, none of them if the attempt failed
 // otherwise, and until when it may not be tried again.
-func (j *Journal) Refused(name Name, refusedBy string, until time.Time) {
+func (j *Journal) Refused(at time.Time, name Name, uid, refusedBy string, until time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if r := j.pods[name]; r != nil {
-		r.refusedBy, r.backoff = j.words.of(refusedBy), nanos(until)
+	if r := j.waits(name, uid); r != nil {
+		r.queued, r.refusedBy, r.backoff = at.UnixNano(), j.words.of(refusedBy), nanos(until)
 	}
 }
 
@@ -219,35 +224,20 @@ func (j *Journal) Refused(name Name, refusedBy string, until time.Time) {
 func (j *Journal) Knows(name Name) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	r := j.pods[name]
-	return r != nil && !r.latest().place.left()
+	return j.waits(name, "") != nil
 }
 
-// of returns the record of a pod, or nil if there are too many. A pod that came in
-// the place of another of its name begins anew.
-func (j *Journal) of(at time.Time, name Name, uid string) *record {
+// waits returns the record of a pod that has not left, whatever its UID if that is
+// empty; nil if nothing is kept of it.
+func (j *Journal) waits(name Name, uid string) *record {
 	r := j.pods[name]
-	if r != nil && (uid == "" || r.uid == uid) {
-		return r
-	}
-	waits := r != nil && !r.latest().place.left()
-	if !waits && j.waiting >= j.limit {
-		j.unknown++
+	if r == nil || uid != "" && r.uid != uid || r.latest().place.left() {
 		return nil
 	}
-	fresh := &record{uid: uid, came: at.UnixNano()}
-	if r != nil {
-		fresh.leavings = r.leavings
-	}
-	if !waits {
-		j.waiting++
-	}
-	j.pods[name] = fresh
-	return fresh
+	return r
 }
 
 func (j *Journal) add(at time.Time, name Name, r *record, place Place, cause Cause) {
-	was := r.latest().place
 	m := move{at: at.UnixNano(), object: cause.Object, event: j.words.of(cause.Event), refusedBy: j.words.of(cause.RefusedBy), place: place}
 	if len(r.moves) < keep {
 		r.moves = append(r.moves, m)
@@ -256,14 +246,11 @@ func (j *Journal) add(at time.Time, name Name, r *record, place Place, cause Cau
 		r.first = (r.first + 1) % keep
 		r.before++
 	}
-	switch {
-	case place.left() && !was.left():
+	if place.left() {
 		j.waiting--
 		r.leavings++
 		j.left = append(j.left, name)
 		j.forget()
-	case was.left() && !place.left(): // its binding came to nothing
-		j.waiting++
 	}
 	step := Step{Number: j.next, Name: name, UID: r.uid, Move: j.move(m)}
 	if len(j.last) < steps {
@@ -306,25 +293,51 @@ func (j *Journal) Pod(name Name) (e Entry, ok bool) {
 	if r == nil {
 		return Entry{}, false
 	}
-	return j.entry(name, r), true
+	e = j.entry(name, r)
+	e.Before = int(r.before)
+	for i := range r.moves {
+		e.Moves = append(e.Moves, j.move(r.moves[(int(r.first)+i)%len(r.moves)]))
+	}
+	return e, true
 }
 
-// Waiting returns the pods that are on their way, in no order, and how many there are
-// of which nothing is known.
-func (j *Journal) Waiting() (entries []Entry, unknown uint64) {
+// Waiting returns the pods of a namespace, or of all if it is empty, that are on their
+// way, in no order and without their moves; how many came of which nothing is kept; and the
+// number of the next step.
+func (j *Journal) Waiting(namespace string) (entries []Entry, unknown, next uint64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for name, r := range j.pods {
-		if place := r.latest().place; place != 0 && !place.left() {
+		if place := r.latest().place; (namespace == "" || name.Namespace == namespace) && place != 0 && !place.left() {
 			entries = append(entries, j.entry(name, r))
 		}
 	}
-	return entries, j.unknown
+	return entries, j.unknown, j.next
 }
 
-// Steps returns the moves from a number on, the number of the next one, and a channel
-// that is closed when there is one. From 0 on are all that are kept; of others that are
-// kept no more, lost says how many they are.
+// Standing is what decides where a pod that is Active stands.
+type Standing struct {
+	Name
+	UID      string
+	Priority int32
+	Queued   time.Time // see Entry
+}
+
+// Active returns the pods that wait for their turn, in no order.
+func (j *Journal) Active() (all []Standing) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for name, r := range j.pods {
+		if r.latest().place == Active {
+			all = append(all, Standing{name, r.uid, r.priority, time.Unix(0, r.queued)})
+		}
+	}
+	return all
+}
+
+// Steps returns some moves from a number on, the number of the one after them, and a
+// channel that is closed when there is another after all that there are now. From 0 on are
+// all that are kept; of others that are kept no more, lost says how many they are.
 func (j *Journal) Steps(from uint64) (moves []Step, next, lost uint64, more <-chan struct{}) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -332,26 +345,31 @@ func (j *Journal) Steps(from uint64) (moves []Step, next, lost uint64, more <-ch
 	if from != 0 && from < first {
 		lost = first - from
 	}
-	for n := max(from, first); n < j.next; n++ {
-		moves = append(moves, j.last[(n-1)%steps])
+	from = max(from, first)
+	for next = from; next < j.next && next < from+atOnce; next++ {
+		moves = append(moves, j.last[(next-1)%steps])
 	}
 	if j.changed == nil {
 		j.changed = make(chan struct{})
 	}
-	return moves, j.next, lost, j.changed
+	return moves, next, lost, j.changed
+}
+
+// Next is the number of the next step.
+func (j *Journal) Next() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.next
 }
 
 func (j *Journal) entry(name Name, r *record) Entry {
 	latest := r.latest()
 	e := Entry{
-		Name: name, UID: r.uid, Place: latest.place, Since: time.Unix(0, latest.at), Came: time.Unix(0, r.came), Attempts: int(r.attempts),
-		Priority: r.priority, RefusedBy: j.words.text(r.refusedBy), Verdict: r.verdict, Before: int(r.before),
+		Name: name, UID: r.uid, Place: latest.place, Since: time.Unix(0, latest.at), Came: time.Unix(0, r.came), Queued: time.Unix(0, r.queued),
+		Attempts: int(r.attempts), Priority: r.priority, RefusedBy: j.words.text(r.refusedBy), Verdict: r.verdict,
 	}
 	if r.backoff != 0 {
 		e.BackoffUntil = time.Unix(0, r.backoff)
-	}
-	for i := range r.moves {
-		e.Moves = append(e.Moves, j.move(r.moves[(int(r.first)+i)%len(r.moves)]))
 	}
 	return e
 }

@@ -20,56 +20,90 @@ func TestTheWayOfAPod(t *testing.T) {
 	j := New(10)
 	pod := Name{"team-a", "train"}
 	j.Came(after(0), pod, "u1", 7)
-	j.Moved(after(0), pod, "", Active, Cause{Event: "UnscheduledPodAdd"})
+	j.Moved(after(0), pod, "", Active, Cause{Event: Arrival})
+	if got := j.Active(); len(got) != 1 || got[0] != (Standing{pod, "u1", 7, after(0)}) {
+		t.Errorf("Active() = %v, want the pod as it came", got)
+	}
 	j.Tried(after(1), pod, "u1")
-	j.Said(pod, "0/3 nodes are available")
-	j.Refused(pod, "NodeAffinity", after(3))
-	j.Moved(after(2), pod, "u1", Unschedulable, Cause{Event: "ScheduleAttemptFailure", RefusedBy: "NodeAffinity"})
+	j.Said(pod, "u1", "0/3 nodes are available")
+	j.Said(pod, "u0", "of one that was here before")
+	j.Refused(after(2), pod, "u1", "NodeAffinity", after(3))
+	j.Moved(after(2), pod, "", Unschedulable, Cause{Event: "ScheduleAttemptFailure", RefusedBy: "NodeAffinity"})
 	j.Moved(after(2), pod, "", Unschedulable, Cause{Event: "again"}) // it is there already
 	j.Moved(after(9), pod, "", Active, Cause{Event: "NodeUpdate", Object: "Node n1"})
 	j.Tried(after(10), pod, "u1")
 	want := Entry{
-		Name: pod, UID: "u1", Place: Trying, Since: after(10), Priority: 7, Came: after(0), Attempts: 2, BackoffUntil: after(3), RefusedBy: "NodeAffinity", Verdict: "0/3 nodes are available",
-		Moves: []Move{
-			{after(0), Active, Cause{Event: "UnscheduledPodAdd"}},
-			{after(1), Trying, Cause{Event: "Turn"}},
-			{after(2), Unschedulable, Cause{Event: "ScheduleAttemptFailure", RefusedBy: "NodeAffinity"}},
-			{after(9), Active, Cause{Event: "NodeUpdate", Object: "Node n1"}},
-			{after(10), Trying, Cause{Event: "Turn"}},
-		},
+		Name: pod, UID: "u1", Place: Trying, Since: after(10), Priority: 7, Came: after(0), Queued: after(2), Attempts: 2, BackoffUntil: after(3),
+		RefusedBy: "NodeAffinity", Verdict: "0/3 nodes are available",
+	}
+	if entries, _, _ := j.Waiting("team-a"); len(entries) != 1 || !cmp.Equal(want, entries[0]) {
+		t.Errorf("Waiting(team-a) (-want +got):\n%s", cmp.Diff([]Entry{want}, entries))
+	}
+	want.Moves = []Move{
+		{after(0), Active, Cause{Event: Arrival}},
+		{after(1), Trying, Cause{Event: Turn}},
+		{after(2), Unschedulable, Cause{Event: "ScheduleAttemptFailure", RefusedBy: "NodeAffinity"}},
+		{after(9), Active, Cause{Event: "NodeUpdate", Object: "Node n1"}},
+		{after(10), Trying, Cause{Event: Turn}},
 	}
 	got, ok := j.Pod(pod)
 	if diff := cmp.Diff(want, got); !ok || diff != "" {
 		t.Errorf("Pod() = %v (-want +got):\n%s", ok, diff)
 	}
-	if at := got.Queued(); !at.Equal(after(2)) {
-		t.Errorf("Queued() = %v, want the end of the last attempt", at)
+	if entries, _, _ := j.Waiting("team-b"); len(entries) != 0 {
+		t.Errorf("Waiting(team-b) = %v, want none of team-a's", entries)
 	}
 	j.Moved(after(11), pod, "u1", Bound, Cause{Object: "Node n1"})
-	if entries, _ := j.Waiting(); len(entries) != 0 || j.Knows(pod) {
+	j.Tried(after(12), pod, "u1") // told too late
+	if entries, _, _ := j.Waiting(""); len(entries) != 0 || j.Knows(pod) {
 		t.Errorf("Waiting() = %v, want nobody: it is bound", entries)
 	}
 	if got, _ := j.Pod(pod); got.Place != Bound {
 		t.Errorf("Pod() = %+v, want it Bound", got)
 	}
-	j.Moved(after(20), pod, "u2", Active, Cause{})
+	j.Came(after(20), pod, "u2", 0)
+	j.Moved(after(20), pod, "", Active, Cause{})
 	if got, _ := j.Pod(pod); got.UID != "u2" || got.Attempts != 0 || len(got.Moves) != 1 {
-		t.Errorf("Pod() = %+v, want the way of the pod that came in its place", got)
+		t.Errorf("Pod() = %+v, want the way of the pod that came after it", got)
+	}
+	j.Came(after(21), pod, "u3", 0)
+	if got, _ := j.Pod(pod); got.UID != "u3" || got.Place != Active || len(got.Moves) != 1 {
+		t.Errorf("Pod() = %+v, want the pod that came in its place", got)
+	}
+}
+
+// tell tells of a pod as the queue does.
+func tell(j *Journal, at time.Time, name Name, place Place, cause Cause) {
+	if !j.Knows(name) {
+		j.Came(at, name, fmt.Sprint(at.UnixNano()), 0)
+	}
+	j.Moved(at, name, "", place, cause)
+}
+
+func all(j *Journal, from uint64) (moves []Step, end, lost uint64) {
+	for {
+		more, next, missed, _ := j.Steps(from)
+		lost += missed
+		if len(more) == 0 {
+			return moves, next, lost
+		}
+		moves, from = append(moves, more...), next
 	}
 }
 
 func TestStepsThatAreLost(t *testing.T) {
 	j := New(10)
-	_, next, _, more := j.Steps(0)
+	next := j.Next()
+	_, _, _, more := j.Steps(next)
 	for i := range steps + 10 {
-		j.Moved(after(i), Name{"ns", fmt.Sprint(i % 2)}, "", []Place{Active, Backoff}[i/2%2], Cause{})
+		tell(j, after(i), Name{"ns", fmt.Sprint(i % 2)}, []Place{Active, Backoff}[i/2%2], Cause{})
 	}
 	select {
 	case <-more:
 	default:
 		t.Error("nobody was told of a step")
 	}
-	moves, end, lost, _ := j.Steps(next)
+	moves, end, lost := all(j, next)
 	if len(moves) != steps || lost != 10 || end != steps+11 || moves[0].Number != 11 || moves[len(moves)-1].Number != end-1 {
 		t.Errorf("Steps() = %d moves, next %d, %d lost, want %d, %d and 10", len(moves), end, lost, steps, steps+11)
 	}
@@ -79,29 +113,32 @@ func TestStepsThatAreLost(t *testing.T) {
 func TestAnyMoves(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const limit = 3
-		j, all, waits := New(limit), map[Name][]Move{}, map[Name]bool{}
+		j, kept, waits := New(limit), map[Name][]Move{}, map[Name]bool{}
 		unknown := uint64(0)
 		told := 0
 		for i := range rapid.IntRange(0, 60).Draw(t, "moves") {
 			name := Name{"ns", fmt.Sprint(rapid.IntRange(0, 4).Draw(t, "pod"))}
 			place := Place(rapid.IntRange(int(Gated), int(Gone)).Draw(t, "place"))
 			m := Move{after(i), place, Cause{Event: rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "event")}}
-			j.Moved(m.At, name, "", place, m.Cause)
-			moves := all[name]
-			if len(moves) == 0 && len(waits) >= limit {
-				unknown++
-				continue
+			tell(j, m.At, name, place, m.Cause)
+			if !waits[name] {
+				if len(waits) >= limit {
+					unknown++
+					continue
+				}
+				kept[name] = nil
 			}
+			moves := kept[name]
 			if len(moves) > 0 && moves[len(moves)-1].Place == place {
 				continue
 			}
-			all[name] = append(moves, m)
+			kept[name] = append(moves, m)
 			told++
 			if delete(waits, name); !place.left() {
 				waits[name] = true
 			}
 		}
-		for name, moves := range all {
+		for name, moves := range kept {
 			e, ok := j.Pod(name)
 			if !ok {
 				t.Fatalf("nothing is known of %v", name)
@@ -111,11 +148,11 @@ func TestAnyMoves(t *testing.T) {
 				t.Fatalf("moves of %v, %d before these (-want +got):\n%s", name, e.Before, diff)
 			}
 		}
-		entries, n := j.Waiting()
-		if len(entries) != len(waits) || n != unknown {
+		entries, n, _ := j.Waiting("")
+		if len(entries) != len(waits) || n != unknown || j.waiting != len(waits) {
 			t.Fatalf("Waiting() = %d and %d unknown, want %d and %d", len(entries), n, len(waits), unknown)
 		}
-		if moves, _, lost, _ := j.Steps(0); len(moves) != told || lost != 0 {
+		if moves, _, lost := all(j, 0); len(moves) != told || lost != 0 {
 			t.Fatalf("Steps(0) = %d, %d lost, want all %d", len(moves), lost, told)
 		}
 	})
@@ -125,13 +162,13 @@ func TestAnyMoves(t *testing.T) {
 func TestThoseWhoLeftAreForgotten(t *testing.T) {
 	j := New(10)
 	back := Name{"ns", "back"}
-	j.Moved(after(0), back, "u1", Active, Cause{})
-	j.Moved(after(1), back, "u1", Gone, Cause{})
-	j.Moved(after(2), back, "u2", Active, Cause{})
+	tell(j, after(0), back, Active, Cause{})
+	tell(j, after(1), back, Gone, Cause{})
+	tell(j, after(2), back, Active, Cause{})
 	for i := range gone + 5 {
 		name := Name{"ns", fmt.Sprint(i)}
-		j.Moved(after(i), name, "", Active, Cause{})
-		j.Moved(after(i), name, "", Bound, Cause{})
+		tell(j, after(i), name, Active, Cause{})
+		tell(j, after(i), name, Bound, Cause{})
 	}
 	if !j.Knows(back) {
 		t.Error("a pod that waits is forgotten")
@@ -165,13 +202,14 @@ func TestMemory(t *testing.T) {
 	verdict := strings.Repeat("0/5000 nodes are available. ", 4)
 	for i := range pods {
 		name := Name{"team-a", fmt.Sprintf("a-job-of-some-length-%d", i)}
-		j.Moved(after(i), name, fmt.Sprintf("%036d", i), Active, Cause{Event: "UnscheduledPodAdd"})
+		j.Came(after(i), name, fmt.Sprintf("%036d", i), 0)
+		j.Moved(after(i), name, "", Active, Cause{Event: Arrival})
 		for range 4 {
 			j.Tried(after(i), name, "")
-			j.Said(name, strings.Clone(verdict))
-			j.Refused(name, "NodeResourcesFit", after(i))
+			j.Said(name, "", strings.Clone(verdict))
+			j.Refused(after(i), name, "", "NodeResourcesFit", after(i))
 			j.Moved(after(i), name, "", Unschedulable, Cause{Event: "ScheduleAttemptFailure", RefusedBy: "NodeResourcesFit"})
-			j.Moved(after(i), name, "", Active, Cause{Event: "AssignedPodDelete"})
+			j.Moved(after(i), name, "", Active, Cause{Event: "AssignedPodDelete", Object: strings.Clone("Pod team-b/another-job-of-some-length-0")})
 		}
 	}
 	took := heap() - before
@@ -185,6 +223,7 @@ func TestMemory(t *testing.T) {
 func BenchmarkMoved(b *testing.B) {
 	j := New(100_000)
 	name := Name{"team-a", "train-0"}
+	j.Came(start, name, "u1", 0)
 	for i := range b.N {
 		j.Moved(start, name, "u1", []Place{Active, Unschedulable}[i%2], Cause{Event: "NodeUpdate", Object: "n1"})
 	}

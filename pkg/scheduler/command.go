@@ -18,6 +18,7 @@ import (
 	"k8s.io/component-base/term"
 	"k8s.io/klog/v2"
 	configv1 "k8s.io/kube-scheduler/config/v1"
+	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/cmd/kube-scheduler/app"
 	"k8s.io/kubernetes/cmd/kube-scheduler/app/options"
 	"k8s.io/kubernetes/pkg/scheduler"
@@ -170,6 +171,9 @@ func Attach(logger klog.Logger, sched *scheduler.Scheduler, set *plugins.Set, ba
 	queue, known := set.Queue(sched.SchedulingQueue, backoff)
 	sched.SchedulingQueue, sched.NextEntity = queue, queue.Pop
 	sched.FailureHandler = queue.OnFailure(sched.FailureHandler)
+	for _, fw := range sched.Profiles {
+		fw.SetPodActivator(queue)
+	}
 	onFirstPod(sched, func() { set.Lead(func(who func(*v1.Pod) bool) { tryAgain(logger, sched, who) }) })
 	return known
 }
@@ -190,7 +194,10 @@ func onFirstPod(sched *scheduler.Scheduler, f func()) {
 	}
 }
 
+// roomGivenUp is the event that room is free which was kept for somebody.
+var roomGivenUp = fwk.ClusterEvent{Resource: fwk.WildCard, ActionType: fwk.All, CustomLabel: "RoomGivenUp"}
+
 // tryAgain has the queue try those again who wait for room.
 func tryAgain(logger klog.Logger, sched *scheduler.Scheduler, who func(*v1.Pod) bool) {
-	sched.SchedulingQueue.MoveAllToActiveOrBackoffQueue(logger, framework.EventUnschedulableTimeout, nil, nil, who)
+	sched.SchedulingQueue.MoveAllToActiveOrBackoffQueue(logger, roomGivenUp, nil, nil, who)
 }

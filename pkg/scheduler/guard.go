@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/component-base/featuregate"
+	logsapi "k8s.io/component-base/logs/api/v1"
 	configv1 "k8s.io/kube-scheduler/config/v1"
 	"k8s.io/kubernetes/pkg/features"
 	"k8s.io/kubernetes/pkg/scheduler/apis/config"
@@ -30,6 +31,9 @@ func guard(cfg *config.KubeSchedulerConfiguration, gates featuregate.FeatureGate
 	if gates.Enabled(features.GenericWorkload) {
 		errs = append(errs, gateError(features.GenericWorkload,
 			"the scheduler would then place pod groups in a cycle of its own that passes Muster's gangs by"))
+	}
+	if !gates.Enabled(logsapi.ContextualLogging) {
+		errs = append(errs, fmt.Errorf("--feature-gates: %s=false is refused: what the queue does could not be told; set %[1]s=true", logsapi.ContextualLogging))
 	}
 	return errors.Join(errs...)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"k8s.io/component-base/featuregate"
+	logsapi "k8s.io/component-base/logs/api/v1"
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/features"
 
@@ -19,6 +20,7 @@ func gates(t *testing.T, on ...featuregate.Feature) featuregate.MutableFeatureGa
 		features.GenericWorkload:                 {PreRelease: featuregate.Beta},
 		features.CoordinatedLeaderElection:       {PreRelease: featuregate.Beta},
 		features.NominatedNodeNameForExpectation: {PreRelease: featuregate.Beta, Default: true},
+		logsapi.ContextualLogging:                {PreRelease: featuregate.Beta, Default: true},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -34,6 +36,7 @@ func TestGuard(t *testing.T) {
 	tests := map[string]struct {
 		args  []string
 		gates []featuregate.Feature
+		off   string   // a gate
 		want  []string // parts of the error; none if there is to be none
 	}{
 		"the built-in configuration is accepted": {},
@@ -62,6 +65,10 @@ func TestGuard(t *testing.T) {
 			gates: []featuregate.Feature{features.GenericWorkload},
 			want:  []string{"GenericWorkload=true is refused", "set GenericWorkload=false"},
 		},
+		"a queue that logs to somebody else is refused": {
+			off:  "ContextualLogging",
+			want: []string{"ContextualLogging=false is refused", "set ContextualLogging=true"},
+		},
 		"all reasons are given at once": {
 			args:  []string{"--config=" + file(t, header)},
 			gates: []featuregate.Feature{features.GenericWorkload, features.CoordinatedLeaderElection},
@@ -74,7 +81,13 @@ func TestGuard(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = guard(cfg, gates(t, tc.gates...))
+			gates := gates(t, tc.gates...)
+			if tc.off != "" {
+				if err := gates.SetFromMap(map[string]bool{tc.off: false}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err = guard(cfg, gates)
 			if len(tc.want) == 0 && err != nil {
 				t.Errorf("refused: %v", err)
 			}

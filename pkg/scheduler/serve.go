@@ -111,7 +111,7 @@ func (s *server) endpoints(ctx context.Context, cc *config.CompletedConfig, know
 		}
 	})
 	slis.SLIMetricsWithReset{}.Install(paths)
-	paths.HandlePrefix(v1alpha1.Prefix, known.Handler(s.leads.Load))
+	paths.HandlePrefix(v1alpha1.Prefix, known.Handler(s.leads.Load, s.stop))
 
 	if cc.ComponentConfig.EnableProfiling {
 		routes.Profiling{}.Install(paths)

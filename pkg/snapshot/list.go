@@ -14,21 +14,33 @@ type GangState struct {
 	Members        []gang.Standing // by name
 }
 
-// List returns the gangs of a namespace and a name, in order; an empty one stands for
-// all.
-func (g *Gangs) List(namespace, name string) []GangState {
+// List returns the gangs of a namespace, or all if it is empty, in order and without
+// their members.
+func (g *Gangs) List(namespace string) []GangState {
+	return g.list(func(key gang.Key) bool { return namespace == "" || key.Namespace == namespace }, false)
+}
+
+// Find returns the gangs of that name, one for each way in which members name them.
+func (g *Gangs) Find(namespace, name string) []GangState {
+	return g.list(func(key gang.Key) bool { return key.Namespace == namespace && key.Name == name }, true)
+}
+
+func (g *Gangs) list(which func(gang.Key) bool, members bool) (states []GangState) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	var states []GangState
 	for _, key := range g.roster.Keys() {
-		if namespace != "" && key.Namespace != namespace || name != "" && key.Name != name {
+		if !which(key) {
 			continue
 		}
 		status, _ := g.roster.Status(key)
 		if status.Pods == 0 && status.Failed == 0 {
 			continue // an object that nobody names: perhaps another scheduler's
 		}
-		states = append(states, GangState{Key: key, Status: status, Representative: g.roster.Representative(key), Members: g.roster.Standings(key)})
+		state := GangState{Key: key, Status: status, Representative: g.roster.Representative(key)}
+		if members {
+			state.Members = g.roster.Standings(key)
+		}
+		states = append(states, state)
 	}
 	return states
 }

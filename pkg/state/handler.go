@@ -1,12 +1,17 @@
 package state
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -36,70 +41,56 @@ func (a authorize) NewRequestInfo(r *http.Request) (*request.RequestInfo, error)
 		info.Resource = "nodes"
 	case "namespaces":
 		info.Namespace, _, _ = strings.Cut(of, "/")
-		if info.Namespace == "" {
-			return nil, fmt.Errorf("%s names no namespace", r.URL.Path)
-		}
 	}
 	return info, nil
 }
 
-// Handler serves the state below [v1alpha1.Prefix], to whoever gets as far as to it. A process
-// that does not lead knows less than the one that does, and says so instead.
-func (s *State) Handler(leads func() bool) http.Handler {
+const (
+	// readers is how many requests are answered at a time; others wait. Each may take the
+	// journal's lock for as long as it takes to look at every pod, and the queue waits for it.
+	readers = 4
+	// followers is how many requests may follow moves; others are refused.
+	followers = 64
+	// followFor is how long one may: after that it is asked again whether the reader may read.
+	followFor = 10 * time.Minute
+	// breath is how long after a move it is waited for others, to tell them together.
+	breath = 100 * time.Millisecond
+	// patience is how long a reader may take for what it is told.
+	patience = 30 * time.Second
+)
+
+// Handler serves the state below [v1alpha1.Prefix], to whoever gets as far as to it, until it
+// is stopped. A process that does not lead knows less than the one that does, and says so
+// instead.
+func (s *State) Handler(leads func() bool, stop <-chan struct{}) http.Handler {
+	server := &server{State: s, stop: stop, turn: make(chan struct{}, readers)}
 	mux := http.NewServeMux()
 	answer := func(path string, get func(r *http.Request) (any, error)) {
-		mux.HandleFunc("GET "+v1alpha1.Prefix+path, func(w http.ResponseWriter, r *http.Request) {
-			body, err := get(r)
-			if err != nil {
-				refuse(w, err)
-				return
-			}
-			w.Header().Set("Content-Type", "application/json")
-			_ = json.NewEncoder(w).Encode(body) // the reader is gone
-		})
+		mux.HandleFunc("GET "+v1alpha1.Prefix+path, func(w http.ResponseWriter, r *http.Request) { server.answer(w, r, get) })
 	}
 	for _, of := range []string{"", "namespaces/{namespace}/"} {
 		answer(of+"pods", func(r *http.Request) (any, error) { return s.Pods(r.PathValue("namespace")), nil })
 		answer(of+"gangs", func(r *http.Request) (any, error) { return s.Gangs(r.PathValue("namespace")), nil })
-		mux.HandleFunc("GET "+v1alpha1.Prefix+of+"moves", s.follow)
+		mux.HandleFunc("GET "+v1alpha1.Prefix+of+"moves", server.follow)
 	}
 	answer("namespaces/{namespace}/pods/{name}", func(r *http.Request) (any, error) {
-		if pod, ok := s.Pod(r.PathValue("namespace"), r.PathValue("name")); ok {
-			return pod, nil
-		}
-		return nil, apierrors.NewNotFound(schema.GroupResource{Resource: "pods"}, r.PathValue("name"))
+		pod, ok := s.Pod(r.PathValue("namespace"), r.PathValue("name"))
+		return found(pod, ok, "pods", r)
 	})
 	answer("namespaces/{namespace}/gangs/{name}", func(r *http.Request) (any, error) {
-		if gangs := s.Gang(r.PathValue("namespace"), r.PathValue("name")); len(gangs.Items) > 0 {
-			return gangs, nil
-		}
-		return nil, apierrors.NewNotFound(schema.GroupResource{Resource: "gangs"}, r.PathValue("name"))
+		gangs := s.Gang(r.PathValue("namespace"), r.PathValue("name"))
+		return found(gangs, len(gangs.Items) > 0, "gangs", r)
 	})
 	answer("images", func(*http.Request) (any, error) { return s.Images(), nil })
 	answer("images/{name...}", func(r *http.Request) (any, error) {
-		if image, ok := s.Image(r.PathValue("name")); ok {
-			return image, nil
-		}
-		return nil, apierrors.NewNotFound(schema.GroupResource{Resource: "images"}, r.PathValue("name"))
+		image, ok := s.Image(r.PathValue("name"))
+		return found(image, ok, "images", r)
 	})
 	answer("nodes/{name}", func(r *http.Request) (any, error) {
-		if node, ok := s.Node(r.PathValue("name")); ok {
-			return node, nil
-		}
-		return nil, apierrors.NewNotFound(schema.GroupResource{Resource: "nodes"}, r.PathValue("name"))
+		node, ok := s.Node(r.PathValue("name"))
+		return found(node, ok, "nodes", r)
 	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			refuse(w, &apierrors.StatusError{ErrStatus: metav1.Status{
-				Status: metav1.StatusFailure, Code: http.StatusMethodNotAllowed, Reason: metav1.StatusReasonMethodNotAllowed, Message: "the state is read-only",
-			}})
-			return
-		}
-		refuse(w, &apierrors.StatusError{ErrStatus: metav1.Status{
-			Status: metav1.StatusFailure, Code: http.StatusNotFound, Reason: metav1.StatusReasonNotFound,
-			Message: fmt.Sprintf("there is no %s: pods, gangs, moves, images and nodes/NAME are below %s, the first three of one namespace below %snamespaces/NAME/", r.URL.Path, v1alpha1.Prefix, v1alpha1.Prefix),
-		}})
-	})
+	mux.HandleFunc("/", nothing)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !leads() {
 			refuse(w, apierrors.NewServiceUnavailable("this replica of the scheduler is a standby: ask the one that leads"))
@@ -109,40 +100,130 @@ func (s *State) Handler(leads func() bool) http.Handler {
 	})
 }
 
-// follow writes moves, a line each: those from the number "from" on that are known, and
-// with watch=true all that come until the reader goes.
-func (s *State) follow(w http.ResponseWriter, r *http.Request) {
-	from, watch := uint64(0), false
-	for name, parse := range map[string]func(string) error{
-		"from":  func(text string) (err error) { from, err = strconv.ParseUint(text, 10, 64); return err },
-		"watch": func(text string) (err error) { watch, err = strconv.ParseBool(text); return err },
-	} {
-		if text := r.URL.Query().Get(name); text != "" {
-			if err := parse(text); err != nil {
-				refuse(w, apierrors.NewBadRequest(fmt.Sprintf("%s: %v", name, err)))
-				return
-			}
-		}
+// found is an object, or the error that there is none of the name that was asked for.
+func found(object any, ok bool, resource string, r *http.Request) (any, error) {
+	if !ok {
+		return nil, apierrors.NewNotFound(schema.GroupResource{Resource: resource}, r.PathValue("name"))
+	}
+	return object, nil
+}
+
+// nothing answers where nothing is.
+func nothing(w http.ResponseWriter, r *http.Request) {
+	status := metav1.Status{
+		Status: metav1.StatusFailure, Code: http.StatusNotFound, Reason: metav1.StatusReasonNotFound,
+		Message: fmt.Sprintf("there is no %s: pods, gangs, moves, images and nodes/NAME are below %s, the first three of one namespace below %[2]snamespaces/NAME/", r.URL.Path, v1alpha1.Prefix),
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		status.Code, status.Reason, status.Message = http.StatusMethodNotAllowed, metav1.StatusReasonMethodNotAllowed, "the state is read-only"
+	}
+	refuse(w, &apierrors.StatusError{ErrStatus: status})
+}
+
+// server answers from the state.
+type server struct {
+	*State
+	stop      <-chan struct{}
+	turn      chan struct{} // holds as many as are answered
+	following atomic.Int64
+}
+
+// answer writes what there is to get, or why that is nothing.
+func (s *server) answer(w http.ResponseWriter, r *http.Request, get func(r *http.Request) (any, error)) {
+	select {
+	case s.turn <- struct{}{}:
+	case <-r.Context().Done():
+		return
+	}
+	body, err := get(r)
+	<-s.turn
+	if err != nil {
+		refuse(w, err)
+		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	lines, flush := json.NewEncoder(w), http.NewResponseController(w)
+	_ = json.NewEncoder(w).Encode(body) // the reader is gone
+}
+
+// follow writes moves, a line each: those from the number "from" on that are known, and
+// with watch=true those that come, for a while.
+func (s *server) follow(w http.ResponseWriter, r *http.Request) {
+	from, watch, err := s.asked(r)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	defer s.following.Add(-1)
+	if s.following.Add(1) > followers {
+		refuse(w, apierrors.NewTooManyRequests(fmt.Sprintf("%d others follow moves", followers), 10))
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), followFor)
+	defer cancel()
+	w.Header().Set("Content-Type", "application/json")
+	control := http.NewResponseController(w)
 	for {
-		moves, next, more := s.Steps(r.PathValue("namespace"), from)
-		for _, move := range moves {
-			if lines.Encode(move) != nil {
-				return
-			}
-		}
-		if !watch || flush.Flush() != nil {
+		moves, next, lost, more := s.steps(r.PathValue("namespace"), from)
+		_ = control.SetWriteDeadline(s.clock.Now().Add(patience)) // or as long as it takes, if it cannot be set
+		if write(w, moves, lost) != nil {
 			return
 		}
-		from = next
-		select {
-		case <-more:
-		case <-r.Context().Done():
+		if next != from {
+			from = next
+			continue
+		}
+		if !watch || control.Flush() != nil {
+			return
+		}
+		_ = control.SetWriteDeadline(time.Time{}) // it would end the request, though nothing is written
+		if !wait(ctx, s.stop, more) || !wait(ctx, s.stop, s.clock.After(breath)) {
 			return
 		}
 	}
+}
+
+// asked reads the query of a request to follow moves.
+func (s *server) asked(r *http.Request) (from uint64, watch bool, err error) {
+	query := r.URL.Query()
+	if text := query.Get("from"); text != "" {
+		if from, err = strconv.ParseUint(text, 10, 64); err != nil {
+			return 0, false, apierrors.NewBadRequest(fmt.Sprintf("from: %v", err))
+		}
+	}
+	if text := query.Get("watch"); text != "" {
+		if watch, err = strconv.ParseBool(text); err != nil {
+			return 0, false, apierrors.NewBadRequest(fmt.Sprintf("watch: %v", err))
+		}
+	}
+	if next := s.journal.Next(); from > next {
+		return 0, false, apierrors.NewResourceExpired(fmt.Sprintf("from: the next move is number %d, not %d: the scheduler has begun to count anew", next, from))
+	}
+	return from, watch, nil
+}
+
+// write writes a line for each move, and before these whether some are lost.
+func write(w io.Writer, moves []v1alpha1.Step, lost bool) error {
+	lines := json.NewEncoder(w)
+	if lost {
+		moves = slices.Insert(moves, 0, v1alpha1.Step{TypeMeta: typeMeta("Step"), Lost: true})
+	}
+	for _, move := range moves {
+		if err := lines.Encode(move); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wait waits for something; ok is false if the reader or the process has had enough.
+func wait[T any](ctx context.Context, stop <-chan struct{}, something <-chan T) (ok bool) {
+	select {
+	case <-something:
+		return true
+	case <-ctx.Done():
+	case <-stop:
+	}
+	return false
 }
 
 // refuse answers with a Status, as the API server does.

@@ -49,45 +49,55 @@ func NewQueue(inner queue.SchedulingQueue, j *journal.Journal, b Backoff) *Queue
 	return &Queue{SchedulingQueue: inner, journal: j, clock: clock.RealClock{}, backoff: b}
 }
 
-// Add implements queue.SchedulingQueue.
+// Add implements queue.SchedulingQueue. Pods that have a node come for another reason.
 func (q *Queue) Add(ctx context.Context, pod *v1.Pod) {
-	q.journal.Came(q.clock.Now(), nameOf(pod), string(pod.UID), corev1helpers.PodPriority(pod))
-	e := q.ear(klog.FromContext(ctx), nil, nil)
-	q.SchedulingQueue.Add(klog.NewContext(ctx, e.logger()), pod)
-	if !e.heard { // it did not get as far as the queue
-		q.journal.Moved(q.clock.Now(), nameOf(pod), string(pod.UID), journal.Gated, journal.Cause{Event: framework.EventUnscheduledPodAdd.Label()})
+	if pod.Spec.NodeName == "" {
+		q.came(pod)
 	}
+	q.SchedulingQueue.Add(klog.NewContext(ctx, q.ear(klog.FromContext(ctx)).logger()), pod)
+}
+
+func (q *Queue) came(pod *v1.Pod) {
+	q.journal.Came(q.clock.Now(), nameOf(pod), string(pod.UID), corev1helpers.PodPriority(pod))
 }
 
 // Update implements queue.SchedulingQueue.
 func (q *Queue) Update(ctx context.Context, old, pod *v1.Pod) {
-	if old == nil || old.UID != pod.UID {
-		q.journal.Came(q.clock.Now(), nameOf(pod), string(pod.UID), corev1helpers.PodPriority(pod))
+	if pod.Spec.NodeName == "" && (old == nil || old.UID != pod.UID) {
+		q.came(pod)
 	}
-	q.SchedulingQueue.Update(klog.NewContext(ctx, q.ear(klog.FromContext(ctx), nil, nil).logger()), old, pod)
+	q.SchedulingQueue.Update(klog.NewContext(ctx, q.ear(klog.FromContext(ctx)).logger()), old, pod)
 }
 
 // Delete implements queue.SchedulingQueue. The queue is told so of pods that were
 // bound as well, after it heard of the pod that has a node.
 func (q *Queue) Delete(logger klog.Logger, pod *v1.Pod) {
 	q.SchedulingQueue.Delete(logger, pod)
-	if name := nameOf(pod); q.journal.Knows(name) {
-		q.journal.Moved(q.clock.Now(), name, string(pod.UID), journal.Gone, journal.Cause{Event: framework.EventUnscheduledPodDelete.Label()})
-	}
+	q.gone(pod)
 }
 
-// Activate implements queue.SchedulingQueue.
+func (q *Queue) gone(pod *v1.Pod) {
+	q.journal.Moved(q.clock.Now(), nameOf(pod), string(pod.UID), journal.Gone, journal.Cause{Event: framework.EventUnscheduledPodDelete.Label()})
+}
+
+// Activate implements queue.SchedulingQueue. Whom a gate kept outside until now comes as
+// if new.
 func (q *Queue) Activate(logger klog.Logger, pods map[string]*v1.Pod) {
-	q.SchedulingQueue.Activate(q.ear(logger, nil, nil).logger(), pods)
+	e := q.ear(logger)
+	e.event = framework.ForceActivate
+	q.SchedulingQueue.Activate(e.logger(), pods)
 }
 
-// Pop implements queue.SchedulingQueue.
+// Pop implements queue.SchedulingQueue. The turn of a pod that is being deleted ends at
+// once.
 func (q *Queue) Pop(logger klog.Logger) (framework.QueuedEntityInfo, error) {
 	entity, err := q.SchedulingQueue.Pop(logger)
 	if err == nil && entity != nil {
-		now := q.clock.Now()
 		entity.ForEachPodInfo(func(info *framework.QueuedPodInfo) bool {
-			q.journal.Tried(now, nameOf(info.Pod), string(info.Pod.UID))
+			q.journal.Tried(q.clock.Now(), nameOf(info.Pod), string(info.Pod.UID))
+			if info.Pod.DeletionTimestamp != nil {
+				q.gone(info.Pod)
+			}
 			return true
 		})
 	}
@@ -102,33 +112,34 @@ func (q *Queue) AddUnschedulablePodIfNotPresent(logger klog.Logger, info *framew
 		refusals = info.ConsecutiveErrorsCount + 1
 	}
 	slices.Sort(plugins)
-	refusedBy := strings.Join(plugins, ",")
+	e := q.ear(logger)
+	e.refusedBy = strings.Join(plugins, ",")
+	now := q.clock.Now()
 	// The queue tells times of back-off by the second.
-	until := q.clock.Now().Add(q.backoff.after(refusals)).Truncate(time.Second)
-	q.journal.Refused(nameOf(info.Pod), refusedBy, until)
-	e := q.ear(logger, nil, nil)
-	e.refusedBy = refusedBy
+	q.journal.Refused(now, nameOf(info.Pod), string(info.Pod.UID), e.refusedBy, now.Add(q.backoff.after(refusals)).Truncate(time.Second))
 	return q.SchedulingQueue.AddUnschedulablePodIfNotPresent(e.logger(), info, cycle)
 }
 
 // MoveAllToActiveOrBackoffQueue implements queue.SchedulingQueue.
 func (q *Queue) MoveAllToActiveOrBackoffQueue(logger klog.Logger, event fwk.ClusterEvent, old, now any, check queue.PreEnqueueCheck) {
 	if pod, ok := now.(*v1.Pod); ok && event.Resource == fwk.AssignedPod && event.ActionType == fwk.Add {
-		if name := nameOf(pod); q.journal.Knows(name) {
-			q.journal.Moved(q.clock.Now(), name, string(pod.UID), journal.Bound, journal.Cause{Event: event.Label(), Object: "Node " + pod.Spec.NodeName})
-		}
+		q.journal.Moved(q.clock.Now(), nameOf(pod), string(pod.UID), journal.Bound, journal.Cause{Event: event.Label(), Object: "Node " + pod.Spec.NodeName})
 	}
-	q.SchedulingQueue.MoveAllToActiveOrBackoffQueue(q.ear(logger, old, now).logger(), event, old, now, check)
+	e := q.ear(logger)
+	if e.about = now; now == nil {
+		e.about = old
+	}
+	q.SchedulingQueue.MoveAllToActiveOrBackoffQueue(e.logger(), event, old, now, check)
 }
 
 // Run implements queue.SchedulingQueue.
-func (q *Queue) Run(logger klog.Logger) { q.SchedulingQueue.Run(q.ear(logger, nil, nil).logger()) }
+func (q *Queue) Run(logger klog.Logger) { q.SchedulingQueue.Run(q.ear(logger).logger()) }
 
 // OnFailure returns a handler of failed attempts that tells the journal what was said
 // of the pod, and has the given one do the rest.
 func (q *Queue) OnFailure(next scheduler.FailureHandlerFn) scheduler.FailureHandlerFn {
 	return func(ctx context.Context, fw framework.Framework, info *framework.QueuedPodInfo, status *fwk.Status, nominating *fwk.NominatingInfo, start time.Time) {
-		q.journal.Said(nameOf(info.Pod), status.Message())
+		q.journal.Said(nameOf(info.Pod), string(info.Pod.UID), status.Message())
 		next(ctx, fw, info, status, nominating, start)
 	}
 }
@@ -136,22 +147,25 @@ func (q *Queue) OnFailure(next scheduler.FailureHandlerFn) scheduler.FailureHand
 // movesLevel is the most detailed level at which the queue logs its moves.
 const movesLevel = 5
 
-// ear hears what the queue logs, and passes on what the logger would have taken.
+// ear hears what the queue logs in one call, under the queue's lock, and passes on what
+// the logger would have taken.
 type ear struct {
 	logr.LogSink // which is not initialised by us a second time
 	to           klog.Logger
 	q            *Queue
-	old, now     any    // what the event at hand is about; nil if nothing
+	about        any    // the object of the event at hand, or nil
+	object       string // its name, once that was asked for
+	event        string // of the call, instead of a pod's coming; empty if that is what it is
 	refusedBy    string // of the attempt at hand
 	heard        bool
 }
 
-func (q *Queue) ear(to klog.Logger, old, now any) *ear {
+func (q *Queue) ear(to klog.Logger) *ear {
 	sink := to.GetSink()
 	if deeper, ok := sink.(logr.CallDepthLogSink); ok {
 		sink = deeper.WithCallDepth(1)
 	}
-	return &ear{LogSink: sink, to: to, q: q, old: old, now: now}
+	return &ear{LogSink: sink, to: to, q: q}
 }
 
 func (e *ear) logger() klog.Logger { return e.to.WithSink(e) }
@@ -172,13 +186,12 @@ func (e *ear) Info(level int, message string, values ...any) {
 	}
 }
 
-// hear tells the journal of a move, if a message is about one. Of a pod that got no node
-// the queue says so at the end wherever it goes, when another may have taken it already
-// from where it was put.
+// hear tells the journal of a move, if a message is about one. Two are about moves that
+// were told already, when another may have taken the pod from where it was put: the last one
+// of a failed attempt, unless it is the only one, and that about an update.
 func (e *ear) hear(message string, values []any) {
 	ofAttempt := strings.HasPrefix(message, "Pod moved")
-	gated := strings.HasSuffix(message, "because it is gated")
-	if !ofAttempt && !strings.HasPrefix(message, "Entity moved") || ofAttempt && e.heard {
+	if !ofAttempt && !strings.HasPrefix(message, "Entity moved") || ofAttempt && e.heard || strings.HasSuffix(message, "because the Pod is updated") {
 		return
 	}
 	var ref klog.ObjectRef
@@ -194,15 +207,20 @@ func (e *ear) hear(message string, values []any) {
 		}
 	}
 	to := placeOf(place)
-	if gated {
+	if strings.HasSuffix(message, "because it is gated") {
 		to = journal.Gated
 	}
 	if ref.Name == "" || to == 0 {
 		return
 	}
 	e.heard = true
-	e.q.journal.Moved(e.q.clock.Now(), journal.Name{Namespace: ref.Namespace, Name: ref.Name}, "", to,
-		journal.Cause{Event: event, Object: objectOf(e.old, e.now), RefusedBy: e.refusedBy})
+	if event == journal.Arrival && e.event != "" {
+		event = e.event
+	}
+	if e.object == "" && e.about != nil {
+		e.object = objectOf(e.about)
+	}
+	e.q.journal.Moved(e.q.clock.Now(), journal.Name{Namespace: ref.Namespace, Name: ref.Name}, "", to, journal.Cause{Event: event, Object: e.object, RefusedBy: e.refusedBy})
 }
 
 // placeOf is a place by the queue's name for it.
@@ -218,16 +236,13 @@ func placeOf(queue string) journal.Place {
 	return 0
 }
 
-// objectOf names the object that an event is about by kind, namespace and name.
-func objectOf(old, now any) string {
-	if now == nil {
-		now = old
-	}
-	object, ok := now.(metav1.Object)
+// objectOf names an object by kind, namespace and name.
+func objectOf(about any) string {
+	object, ok := about.(metav1.Object)
 	if !ok {
 		return ""
 	}
-	kind := fmt.Sprintf("%T", now)
+	kind := fmt.Sprintf("%T", about)
 	kind = kind[strings.LastIndexByte(kind, '.')+1:]
 	if object.GetNamespace() == "" {
 		return kind + " " + object.GetName()

@@ -36,6 +36,7 @@ func TestMoves(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		synctest.Test(t, func(t *testing.T) {
 			var s *story
+			defer func() { s.end() }()
 			datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 				switch {
 				case d.Cmd == "new": // another queue
@@ -49,7 +50,6 @@ func TestMoves(t *testing.T) {
 				synctest.Wait()
 				return s.heard()
 			})
-			s.end()
 		})
 	})
 }
@@ -86,6 +86,7 @@ func newStory(t *testing.T) *story {
 		queue.WithMetricsRecorder(metrics.NewMetricsAsyncRecorder(1000, time.Minute, ctx.Done())),
 		queue.WithQueueingHintMapPerProfile(queue.QueueingHintMapPerProfile{"muster": hints}),
 		queue.WithPreEnqueuePluginMap(map[string]map[string]fwk.PreEnqueuePlugin{"muster": {"Gate": s}}))
+	s.next = 1
 	s.q = NewQueue(inner, journal.New(100), Backoff{First: time.Second, Most: 10 * time.Second})
 	s.q.Run(klog.FromContext(ctx))
 	s.end = func() {
@@ -117,12 +118,17 @@ func (s *story) step(t *testing.T, d *datadriven.TestData) {
 		name = d.CmdArgs[0].Key
 	}
 	pod := &v1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, UID: types.UID(name)}, Spec: v1.PodSpec{SchedulerName: "muster"}}
-	if len(d.CmdArgs) > 1 {
-		priority, err := strconv.ParseInt(d.CmdArgs[1].Vals[0], 10, 32)
-		if err != nil {
-			t.Fatal(err)
+	for _, arg := range d.CmdArgs[min(1, len(d.CmdArgs)):] {
+		switch arg.Key {
+		case "uid":
+			pod.UID = types.UID(arg.Vals[0])
+		case "priority":
+			priority, err := strconv.ParseInt(arg.Vals[0], 10, 32)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pod.Spec.Priority = new(int32(priority))
 		}
-		pod.Spec.Priority = new(int32(priority))
 	}
 	node := &v1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}
 	switch d.Cmd {
@@ -181,7 +187,7 @@ func (s *story) step(t *testing.T, d *datadriven.TestData) {
 
 // heard returns the moves since it was last asked.
 func (s *story) heard() string {
-	steps, next, _, _ := s.q.journal.Steps(max(1, s.next))
+	steps, next, _, _ := s.q.journal.Steps(s.next)
 	s.next = next
 	var lines []string
 	for _, step := range steps {
@@ -192,7 +198,7 @@ func (s *story) heard() string {
 		if step.RefusedBy != "" {
 			line += ", refused by " + step.RefusedBy
 		}
-		if e, ok := s.q.journal.Pod(step.Name); ok && step.Event == journal.Refusal {
+		if e, ok := s.q.journal.Pod(step.Name); ok && step.Event == framework.ScheduleAttemptFailure {
 			line += fmt.Sprintf(", back-off until %.0f s", e.BackoffUntil.Sub(s.began).Seconds())
 		}
 		lines = append(lines, line)

@@ -10,9 +10,12 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
 
 	v1alpha1 "github.com/muster-scheduler/muster/pkg/apis/state/v1alpha1"
 	"github.com/muster-scheduler/muster/pkg/gang"
@@ -27,11 +30,16 @@ type State struct {
 	journal *journal.Journal
 	gangs   *snapshot.Gangs  // nil if nobody minds gangs
 	images  *snapshot.Images // nil if nobody minds images
+	clock   clock.Clock
+
+	mu      sync.Mutex
+	at      time.Time         // when positions were counted
+	counted map[types.UID]int // not changed after that
 }
 
 // New returns the state of a scheduler.
 func New(j *journal.Journal, gangs *snapshot.Gangs, images *snapshot.Images) *State {
-	return &State{journal: j, gangs: gangs, images: images}
+	return &State{journal: j, gangs: gangs, images: images, clock: clock.RealClock{}}
 }
 
 // order is how places stand in a list.
@@ -39,33 +47,25 @@ var order = map[journal.Place]int{journal.Trying: 0, journal.Active: 1, journal.
 
 // Pods returns the pods that wait, of one namespace or of all if it is empty.
 func (s *State) Pods(namespace string) v1alpha1.PodList {
-	_, next, _, _ := s.journal.Steps(0) // before the pods, so that no move is between
-	entries, unknown := s.journal.Waiting()
-	keys := make(map[types.UID]queue.Key, len(entries))
+	entries, unknown, next := s.journal.Waiting(namespace)
+	keys := make(map[journal.Name]queue.Key, len(entries))
 	for i := range entries {
-		keys[types.UID(entries[i].UID)] = s.key(&entries[i])
+		e := &entries[i]
+		keys[e.Name] = s.key(e.UID, e.Priority, e.Queued)
 	}
 	slices.SortFunc(entries, func(a, b journal.Entry) int {
 		byTime := 0
 		if a.Place == journal.Backoff {
 			byTime = a.BackoffUntil.Compare(b.BackoffUntil)
 		}
-		return cmp.Or(cmp.Compare(order[a.Place], order[b.Place]), byTime, queue.Compare(keys[types.UID(a.UID)], keys[types.UID(b.UID)]))
+		return cmp.Or(cmp.Compare(order[a.Place], order[b.Place]), byTime, queue.Compare(keys[a.Name], keys[b.Name]))
 	})
 	list := v1alpha1.PodList{TypeMeta: typeMeta("PodList"), Items: []v1alpha1.Pod{}, Next: next, Unknown: unknown}
-	position := 0
+	positions := s.positions()
 	for i := range entries {
-		e := &entries[i]
-		if e.Place == journal.Active {
-			position++
-		}
-		if namespace != "" && e.Namespace != namespace {
-			continue
-		}
-		pod := pod(e, namespace)
-		pod.Moves, pod.EarlierMoves = nil, 0
-		if e.Place == journal.Active {
-			pod.Position = position
+		pod := pod(&entries[i], namespace)
+		if pod.Place == v1alpha1.Active {
+			pod.Position = positions[pod.UID]
 		}
 		list.Items = append(list.Items, pod)
 	}
@@ -82,11 +82,7 @@ func (s *State) Pod(namespace, name string) (p v1alpha1.Pod, ok bool) {
 	p = pod(&e, namespace)
 	p.TypeMeta = typeMeta("Pod")
 	if e.Place == journal.Active {
-		for _, other := range s.Pods(namespace).Items {
-			if other.Name == name {
-				p.Position = other.Position
-			}
-		}
+		p.Position = s.positions()[p.UID]
 	}
 	one := []v1alpha1.Pod{p}
 	s.addGangs(one)
@@ -94,13 +90,36 @@ func (s *State) Pod(namespace, name string) (p v1alpha1.Pod, ok bool) {
 }
 
 // key is where a pod stands among those who are Active.
-func (s *State) key(e *journal.Entry) queue.Key {
+func (s *State) key(uid string, priority int32, since time.Time) queue.Key {
 	if s.gangs != nil {
-		if key, ok := s.gangs.Rank(types.UID(e.UID)); ok {
+		if key, ok := s.gangs.Rank(types.UID(uid)); ok {
 			return key
 		}
 	}
-	return queue.Key{Priority: e.Priority, Since: e.Queued().UnixNano(), UID: e.UID}
+	return queue.Key{Priority: priority, Since: since.UnixNano(), UID: uid}
+}
+
+// positionsFor is for how long the positions of Active pods are taken to be the same: to
+// count them is work in proportion to all of them, whoever asks.
+const positionsFor = time.Second
+
+// positions returns the positions of the Active pods, from 1, as of a short time ago.
+func (s *State) positions() map[types.UID]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := s.clock.Now(); s.counted == nil || now.Sub(s.at) >= positionsFor {
+		active := s.journal.Active()
+		keys := make([]queue.Key, len(active))
+		for i, a := range active {
+			keys[i] = s.key(a.UID, a.Priority, a.Queued)
+		}
+		slices.SortFunc(keys, queue.Compare)
+		s.at, s.counted = now, make(map[types.UID]int, len(keys))
+		for i, key := range keys {
+			s.counted[types.UID(key.UID)] = i + 1
+		}
+	}
+	return s.counted
 }
 
 // addGangs tells which pods are members, and for what these wait.
@@ -140,21 +159,21 @@ func pod(e *journal.Entry, namespace string) v1alpha1.Pod {
 	return pod
 }
 
-// Steps returns the moves in a namespace, or in all if it is empty, from a number on; the
-// number of the next one; and a channel that is closed when there is one.
-func (s *State) Steps(namespace string, from uint64) (moves []v1alpha1.Step, next uint64, more <-chan struct{}) {
-	steps, next, lost, more := s.journal.Steps(from)
+// steps returns some of the moves in a namespace, or in all if it is empty, from a number
+// on; the number of the one after them; whether some before them are lost; and a channel
+// that is closed when there is one after all that there are now.
+func (s *State) steps(namespace string, from uint64) (moves []v1alpha1.Step, next uint64, lost bool, more <-chan struct{}) {
+	steps, next, missed, more := s.journal.Steps(from)
 	for _, step := range steps {
 		if namespace != "" && step.Namespace != namespace {
 			continue
 		}
 		moves = append(moves, v1alpha1.Step{
-			TypeMeta: typeMeta("Step"), Number: step.Number, Lost: lost, Namespace: step.Namespace, Name: step.Name.Name, UID: types.UID(step.UID),
+			TypeMeta: typeMeta("Step"), Number: step.Number, Namespace: step.Namespace, Name: step.Name.Name, UID: types.UID(step.UID),
 			Move: move(step.Move, namespace),
 		})
-		lost = 0
 	}
-	return moves, next, more
+	return moves, next, missed > 0, more
 }
 
 // move is one as it may be read in a namespace, or by those who may read of all if
@@ -165,11 +184,12 @@ func move(m journal.Move, namespace string) v1alpha1.Move {
 	}
 }
 
-// within leaves the name of an object away that belongs to another namespace.
+// within leaves the name of an object away that is of no concern in a namespace: it is of
+// another, or of none and no node either.
 func within(namespace, object string) string {
 	kind, name, _ := strings.Cut(object, " ")
-	if of, _, namespaced := strings.Cut(name, "/"); namespace != "" && namespaced && of != namespace {
-		return kind + " of another namespace"
+	if of, _, _ := strings.Cut(name, "/"); namespace != "" && of != namespace && kind != "Node" {
+		return kind
 	}
 	return object
 }
@@ -180,7 +200,7 @@ func (s *State) Gangs(namespace string) v1alpha1.GangList {
 	if s.gangs == nil {
 		return list
 	}
-	for _, g := range s.gangs.List(namespace, "") {
+	for _, g := range s.gangs.List(namespace) {
 		list.Items = append(list.Items, gangOf(g))
 	}
 	return list
@@ -193,12 +213,14 @@ func (s *State) Gang(namespace, name string) v1alpha1.GangList {
 	if s.gangs == nil {
 		return list
 	}
-	for _, g := range s.gangs.List(namespace, name) {
+	for _, g := range s.gangs.Find(namespace, name) {
 		out := gangOf(g)
 		for _, m := range g.Members {
 			member := v1alpha1.Member{Name: m.Name, Role: m.Role, Node: m.Node, Planned: m.Slot}
 			if e, ok := s.journal.Pod(journal.Name{Namespace: namespace, Name: m.Name}); ok && e.UID == m.UID {
 				member.Place = e.Place.String()
+			} else if m.Node != "" {
+				member.Place = v1alpha1.Bound
 			}
 			out.Pods = append(out.Pods, member)
 		}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -18,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/muster-scheduler/muster/pkg/cli"
@@ -69,9 +72,14 @@ func readers(t *testing.T, p *plane, c *cluster) (admin, tenant *reader) {
 func (r *reader) ask(ctx context.Context, args ...string) (out, errOut string, err error) {
 	var stdout, stderr bytes.Buffer
 	cmd := cli.NewCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &stdout, ErrOut: &stderr})
-	cmd.SetArgs(append([]string{"--kubeconfig=" + r.kubeconfig, "--scheduler-url=" + r.url}, args...))
+	cmd.SetArgs(append(r.flags(), args...))
 	err = cmd.ExecuteContext(ctx)
 	return stdout.String(), stderr.String(), err
+}
+
+// flags say who asks whom. The scheduler's certificate is one that it made itself.
+func (r *reader) flags() []string {
+	return []string{"--kubeconfig=" + r.kubeconfig, "--scheduler-url=" + r.url, "--scheduler-insecure-skip-tls-verify"}
 }
 
 // tells waits until the answer contains all parts.
@@ -125,7 +133,7 @@ func followQueue(t *testing.T, r *reader) func() string {
 	t.Helper()
 	out := &safeBuffer{}
 	cmd := cli.NewCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: out, ErrOut: out})
-	cmd.SetArgs([]string{"--kubeconfig=" + r.kubeconfig, "--scheduler-url=" + r.url, "queue", "-w", "-n", r.c.ns})
+	cmd.SetArgs(append(r.flags(), "queue", "-w", "-n", r.c.ns))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- cmd.ExecuteContext(ctx) }()
@@ -211,11 +219,55 @@ func TestWhoMayAskWhat(t *testing.T) {
 		"queue -o xml":             `--output: "xml" is none: use json, yaml or wide`,
 		"queue -A -n " + c.ns:      "exclude each other",
 		"queue --scheduler-url=http://127.0.0.1:1":             `"http://127.0.0.1:1" is none: use one such as https://`,
-		"queue --scheduler-url=https://scheduler.example:1":    "your credentials would be sent to scheduler.example:1",
+		"queue --scheduler-insecure-skip-tls-verify=false":     "certificate signed by unknown authority",
+		"queue --as=somebody":                                  "--as: the scheduler knows nobody but",
 		"queue --scheduler-url= --scheduler-namespace=default": "no pod of the scheduler runs in namespace default",
 	} {
 		if _, _, err := admin.ask(t.Context(), strings.Fields(args)...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s = %v, want %q", args, err, want)
+		}
+	}
+}
+
+// TestStateIsReadOnly, and tells where else to look.
+func TestStateIsReadOnly(t *testing.T) {
+	p := shared.start(t)
+	c := newCluster(t, p.sandbox.Config)
+	config := rest.CopyConfig(p.sandbox.Config)
+	config.Host, config.TLSClientConfig = p.muster.URL, rest.TLSClientConfig{Insecure: true}
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.CloseIdleConnections()
+	for _, tc := range []struct {
+		method, path string
+		code         int
+		text         string
+	}{
+		{http.MethodPost, "pods", http.StatusMethodNotAllowed, "the state is read-only"},
+		{http.MethodDelete, "namespaces/" + c.ns + "/pods/any", http.StatusMethodNotAllowed, "the state is read-only"},
+		{http.MethodGet, "nothing", http.StatusNotFound, "pods, gangs, moves, images and nodes/NAME are below"},
+		{http.MethodGet, "namespaces/" + c.ns + "/pods/any", http.StatusNotFound, `pods \"any\" not found`},
+		{http.MethodGet, "moves?from=x", http.StatusBadRequest, "from:"},
+		{http.MethodGet, "moves?watch=maybe", http.StatusBadRequest, "watch:"},
+		{http.MethodGet, "moves?from=99999999", http.StatusGone, "begun to count anew"},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), tc.method, p.muster.URL+"/state/v1alpha1/"+tc.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response.StatusCode != tc.code || !strings.Contains(string(text), tc.text) || !strings.Contains(string(text), `"kind":"Status"`) {
+			t.Errorf("%s %s = %s %s, want %d with %q", tc.method, tc.path, response.Status, text, tc.code, tc.text)
 		}
 	}
 }

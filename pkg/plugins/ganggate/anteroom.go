@@ -12,6 +12,7 @@ import (
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/backend/queue"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
 
 	order "github.com/muster-scheduler/muster/pkg/queue"
 )
@@ -63,6 +64,9 @@ func (a *Anteroom) Add(ctx context.Context, pod *v1.Pod) {
 func (a *Anteroom) admit(ctx context.Context, pod *v1.Pod) {
 	if enter, _ := a.gangs.Admit(pod); !enter {
 		a.held[pod.UID] = pod
+		// In the words of the queue, for those who listen to it.
+		klog.FromContext(ctx).V(5).Info("Entity moved to an internal scheduling queue, because it is gated",
+			"type", fwk.PodKeyType, "entity", klog.KObj(pod), "event", framework.EventUnscheduledPodAdd.Label(), "queue", "Anteroom")
 		return
 	}
 	delete(a.held, pod.UID)

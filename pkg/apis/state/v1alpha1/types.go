@@ -36,7 +36,7 @@ type PodList struct {
 	Items           []Pod `json:"items"`
 	// Next is the number of the next move: from there on they can be followed.
 	Next uint64 `json:"next"`
-	// Unknown is how many pods came that are not in the list, because there were too many.
+	// Unknown is how many pods came of which nothing is known, because too many waited then.
 	Unknown uint64 `json:"unknown,omitempty"`
 }
 
@@ -75,7 +75,8 @@ type Move struct {
 	Place string           `json:"place"`
 	// Event is kube-scheduler's name for what moved the pod.
 	Event string `json:"event,omitempty"`
-	// Object is what the event was about, such as "Node n1", if it was not the pod.
+	// Object is what the event was about, such as "Node n1", if it was not the pod. For those
+	// who read of one namespace it is no more than a kind, but for nodes and objects there.
 	Object string `json:"object,omitempty"`
 	// RefusedBy is the plugins that refused the pod, if it comes from an attempt.
 	RefusedBy []string `json:"refusedBy,omitempty"`
@@ -85,10 +86,11 @@ type Move struct {
 type Step struct {
 	metav1.TypeMeta `json:",inline"`
 	Number          uint64 `json:"number"`
-	// Lost is how many moves before this one were too old to be told.
-	Lost      uint64    `json:"lost,omitempty"`
-	Namespace string    `json:"namespace"`
-	Name      string    `json:"name"`
+	// Lost is true of a step that is none, and says that moves before the next one may be
+	// missing: they were too old to be told.
+	Lost      bool      `json:"lost,omitempty"`
+	Namespace string    `json:"namespace,omitempty"`
+	Name      string    `json:"name,omitempty"`
 	UID       types.UID `json:"uid,omitempty"`
 	Move      `json:",inline"`
 }
