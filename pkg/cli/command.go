@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/clock"
 
 	"github.com/muster-scheduler/muster/pkg/version"
@@ -52,6 +53,15 @@ its namespace are needed; or at --scheduler-url.`,
 	o.reach.addFlags(cmd.PersistentFlags())
 	cmd.AddCommand(whyCommand(o), queueCommand(o), gangsCommand(o), imagesCommand(o))
 	return cmd
+}
+
+// client is the API server's.
+func (o *options) client() (kubernetes.Interface, error) {
+	config, err := o.config.ToRESTConfig()
+	if err != nil {
+		return nil, err
+	}
+	return kubernetes.NewForConfig(config)
 }
 
 // namespace is the one to read; empty for all.

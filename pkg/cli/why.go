@@ -10,8 +10,8 @@ import (
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/duration"
-	"k8s.io/client-go/kubernetes"
 
 	v1alpha1 "github.com/muster-scheduler/muster/pkg/apis/state/v1alpha1"
 )
@@ -48,11 +48,7 @@ func (o *options) whyPod(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	config, err := o.config.ToRESTConfig()
-	if err != nil {
-		return err
-	}
-	client, err := kubernetes.NewForConfig(config)
+	client, err := o.client()
 	if err != nil {
 		return err
 	}
@@ -161,16 +157,61 @@ func (o *options) whyGang(ctx context.Context, name string) error {
 		return err
 	}
 	for i := range gangs.Items {
-		if err := o.showGang(&gangs.Items[i]); err != nil {
+		g := &gangs.Items[i]
+		hindered := ""
+		if g.State == "Gathering" {
+			if hindered, err = o.hindered(ctx, g); err != nil {
+				return err
+			}
+		}
+		if err := o.showGang(g, hindered); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (o *options) showGang(g *v1alpha1.Gang) error {
+// hindered says what keeps the owner of a gang's pods from making another, as its events
+// tell: a quota, or an admission policy. It is empty if nothing does, or this user may not
+// know.
+func (o *options) hindered(ctx context.Context, g *v1alpha1.Gang) (string, error) {
+	client, err := o.client()
+	if err != nil {
+		return "", err
+	}
+	owners := map[types.UID]bool{}
+	for i := range g.Pods {
+		pod, err := client.CoreV1().Pods(g.Namespace).Get(ctx, g.Pods[i].Name, metav1.GetOptions{})
+		if err != nil {
+			continue // it is gone, or nobody's business: the others tell as much
+		}
+		if owner := metav1.GetControllerOf(pod); owner != nil {
+			owners[owner.UID] = true
+			break // the members of a gang have one, or few
+		}
+	}
+	events, err := client.CoreV1().Events(g.Namespace).List(ctx, metav1.ListOptions{FieldSelector: "reason=FailedCreate"})
+	if apierrors.IsForbidden(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	var last *v1.Event
+	for i := range events.Items {
+		if e := &events.Items[i]; owners[e.InvolvedObject.UID] && (last == nil || last.LastTimestamp.Before(&e.LastTimestamp)) {
+			last = e
+		}
+	}
+	if last == nil {
+		return "", nil
+	}
+	return fmt.Sprintf("%s %s could not make a pod: %s", last.InvolvedObject.Kind, last.InvolvedObject.Name, last.Message), nil
+}
+
+func (o *options) showGang(g *v1alpha1.Gang, hindered string) error {
 	fmt.Fprintf(o.Out, "gang %s, by %s: %s, %d members of at least %d, %d bound, %d running\n", g.Name, g.Source, g.State, g.Members, g.Min, g.Bound, g.Running)
-	for _, text := range []string{g.Message, g.Outlook} {
+	for _, text := range []string{g.Message, hindered, g.Outlook} {
 		if text != "" {
 			fmt.Fprintf(o.Out, "  %s\n", text)
 		}

@@ -7,6 +7,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
@@ -15,7 +16,8 @@ import (
 
 // NoFit is the one line that says why a gang cannot start: how many members
 // fit, in which domain if it has to stay in one, of which roles there are too few,
-// what is short, and by how much on the nearest node.
+// what is short, by how much on the nearest node, and whether it is scattered over
+// nodes; and what would have it start.
 func NoFit(v gang.Verdict) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "gang %s: %d of %d members fit%s", v.Gang, v.Placed+v.Fit, v.Min, within(v))
@@ -23,12 +25,18 @@ func NoFit(v gang.Verdict) string {
 		fmt.Fprintf(&b, "; role %s: %d of %d fit", r.Name, r.Fit, r.Min)
 	}
 	if len(v.Short) > 0 {
-		var asks, lacks []string
+		var asks, lacks, all []string
+		scattered := true
 		for _, s := range v.Short {
 			asks = append(asks, s.Resource+" "+amount(s.Resource, s.Ask))
 			lacks = append(lacks, s.Resource+" "+amount(s.Resource, s.Free))
+			all = append(all, s.Resource+" "+amount(s.Resource, s.All))
+			scattered = scattered && s.All >= s.Ask
 		}
 		fmt.Fprintf(&b, "; one more needs %s, the nearest node has %s free", strings.Join(asks, " and "), strings.Join(lacks, " and "))
+		if scattered {
+			fmt.Fprintf(&b, ", all nodes together %s", strings.Join(all, " and "))
+		}
 	}
 	var counts []string
 	for _, row := range v.Tally.Rows() {
@@ -43,7 +51,35 @@ func NoFit(v gang.Verdict) string {
 	if v.Note != "" {
 		fmt.Fprintf(&b, "; %s", v.Note)
 	}
+	if helps := help(v); len(helps) > 0 {
+		fmt.Fprintf(&b, "; it would start with %s", strings.Join(helps, ", or with "))
+	}
 	return b.String()
+}
+
+// help says what would have a gang start: room for those who lack it, if that is all
+// that they lack, and a minimum of no more than fit.
+func help(v gang.Verdict) (ways []string) {
+	if len(v.Short) > 0 && len(v.Lacks) > 0 && !v.Obstructed {
+		members, amounts := 0, []string{}
+		sum := make([]int64, len(v.Resources))
+		for _, l := range v.Lacks {
+			members += l.Members
+			for r, ask := range l.Ask {
+				sum[r] += ask * int64(l.Members)
+			}
+		}
+		for _, s := range v.Short {
+			if at := slices.Index(v.Resources, s.Resource); at >= 0 {
+				amounts = append(amounts, s.Resource+" "+amount(s.Resource, sum[at]))
+			}
+		}
+		ways = append(ways, fmt.Sprintf("room for %d more (%s)", members, strings.Join(amounts, " and ")))
+	}
+	if fit := v.Placed + v.Fit; fit > 0 && fit < v.Min && len(v.Roles) == 0 {
+		ways = append(ways, fmt.Sprintf("a minimum of %d", fit))
+	}
+	return ways
 }
 
 // tellSeconds is from when on a wait for images is worth a word.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/muster-scheduler/muster/pkg/gang"
 	"github.com/muster-scheduler/muster/pkg/reason"
+	"github.com/muster-scheduler/muster/pkg/resources"
 )
 
 func TestNoFit(t *testing.T) {
@@ -16,14 +17,36 @@ func TestNoFit(t *testing.T) {
 		"an amount is short": {
 			gang.Verdict{
 				Gang: key, Min: 5, Need: 5, Fit: 4, Nodes: 4,
-				Tally: reason.Tally{{Code: reason.Resource, Detail: "cpu"}: 4},
-				Short: []gang.Shortage{{Resource: "cpu", Ask: 2000, Free: 500}},
+				Tally:     reason.Tally{{Code: reason.Resource, Detail: "cpu"}: 4},
+				Short:     []gang.Shortage{{Resource: "cpu", Ask: 2000, Free: 500, All: 1500}},
+				Resources: resources.Index{"cpu", "memory"},
+				Lacks:     []gang.Lack{{Ask: resources.Vector{2000, 1 << 30}, Members: 1}},
 			},
-			"gang ml/train: 4 of 5 members fit; one more needs cpu 2, the nearest node has cpu 500m free; of 4 nodes: 4 insufficient cpu",
+			"gang ml/train: 4 of 5 members fit; one more needs cpu 2, the nearest node has cpu 500m free; of 4 nodes: 4 insufficient cpu; it would start with room for 1 more (cpu 2), or with a minimum of 4",
+		},
+		"it is scattered over nodes": {
+			gang.Verdict{
+				Gang: key, Min: 3, Need: 3, Nodes: 9,
+				Tally:     reason.Tally{{Code: reason.Resource, Detail: "nvidia.com/gpu"}: 9},
+				Short:     []gang.Shortage{{Resource: "nvidia.com/gpu", Ask: 8, Free: 7, All: 36}},
+				Resources: resources.Index{"cpu", "nvidia.com/gpu"},
+				Lacks:     []gang.Lack{{Ask: resources.Vector{2000, 8}, Members: 2}, {Ask: resources.Vector{1000, 4}, Members: 1}},
+			},
+			"gang ml/train: 0 of 3 members fit; one more needs nvidia.com/gpu 8, the nearest node has nvidia.com/gpu 7 free, all nodes together nvidia.com/gpu 36; of 9 nodes: 9 insufficient nvidia.com/gpu; it would start with room for 3 more (nvidia.com/gpu 20)",
+		},
+		"room may not be all that it lacks": {
+			gang.Verdict{
+				Gang: key, Min: 3, Need: 3, Fit: 2, Nodes: 1, Obstructed: true,
+				Tally:     reason.Tally{{Code: reason.Resource, Detail: "cpu"}: 1},
+				Short:     []gang.Shortage{{Resource: "cpu", Ask: 2000}},
+				Resources: resources.Index{"cpu"},
+				Lacks:     []gang.Lack{{Ask: resources.Vector{2000}, Members: 1}},
+			},
+			"gang ml/train: 2 of 3 members fit; one more needs cpu 2, the nearest node has cpu 0 free; of 1 node: 1 insufficient cpu; it would start with a minimum of 2",
 		},
 		"members that have a node count as fitting": {
 			gang.Verdict{Gang: key, Min: 5, Placed: 3, Need: 2, Fit: 1, Nodes: 1, Tally: reason.Tally{{Code: reason.Taint}: 1}},
-			"gang ml/train: 4 of 5 members fit; of 1 node: 1 untolerated taint",
+			"gang ml/train: 4 of 5 members fit; of 1 node: 1 untolerated taint; it would start with a minimum of 4",
 		},
 		"several amounts are short, in people's units": {
 			gang.Verdict{
@@ -46,21 +69,21 @@ func TestNoFit(t *testing.T) {
 				Domain: gang.Domain{Key: "example.com/rack", Values: []string{"east", "r7"}},
 				Tally:  reason.Tally{{Code: reason.Cordoned}: 4},
 			},
-			"gang ml/train: 6 of 8 members fit in example.com/rack east/r7, the nearest of 12; of 4 nodes: 4 marked unschedulable",
+			"gang ml/train: 6 of 8 members fit in example.com/rack east/r7, the nearest of 12; of 4 nodes: 4 marked unschedulable; it would start with a minimum of 6",
 		},
 		"it has to be in the one zone there is": {
 			gang.Verdict{
 				Gang: key, Min: 2, Need: 2, Fit: 1, Nodes: 1, Domains: 1,
 				Domain: gang.Domain{Key: "zone", Values: []string{"a"}}, Tally: reason.Tally{{Code: reason.Taint}: 1},
 			},
-			"gang ml/train: 1 of 2 members fit in zone a, the only one; of 1 node: 1 untolerated taint",
+			"gang ml/train: 1 of 2 members fit in zone a, the only one; of 1 node: 1 untolerated taint; it would start with a minimum of 1",
 		},
 		"it has to be where its other members are": {
 			gang.Verdict{
 				Gang: key, Min: 8, Placed: 4, Need: 4, Fit: 2, Nodes: 4, Domains: 1, Joined: true,
 				Domain: gang.Domain{Key: "zone", Values: []string{"a"}}, Tally: reason.Tally{{Code: reason.Taint}: 4},
 			},
-			"gang ml/train: 6 of 8 members fit in zone a, where others of it are; of 4 nodes: 4 untolerated taint",
+			"gang ml/train: 6 of 8 members fit in zone a, where others of it are; of 4 nodes: 4 untolerated taint; it would start with a minimum of 6",
 		},
 		"no node has the label of a required level": {
 			gang.Verdict{Gang: key, Min: 8, Need: 8, Domain: gang.Domain{Key: "example.com/rack"}},

@@ -29,7 +29,7 @@ type Hope struct {
 // roundabout way: it moves members of one class out of the way of another.
 func HopeOf(v Verdict, classes []Class, c Cluster) Hope {
 	h := Hope{Anything: v.Obstructed, Nodes: len(classes) > 1}
-	for r := range v.Tally {
+	for r := range v.Obstacles {
 		switch r.Code {
 		case reason.Resource, reason.Kept: // amounts: room that is kept counts as gained when it is given up
 		case reason.Taint, reason.Affinity, reason.Cordoned, reason.Disk:

@@ -61,7 +61,7 @@ func (p *planner) refusal(turn Turn, last stage) Verdict {
 	}
 	v.Lacks = p.lacks(s.order)
 	if i := p.wanting(s.order); i >= 0 {
-		v.Tally, v.Short = p.explain(i, s)
+		v.Obstacles, v.Tally, v.Short = p.explain(i, s)
 	}
 	v.Obstructed = p.obstructed || possible
 	return v
@@ -158,15 +158,23 @@ func (p *planner) lacks(order []int) []Lack {
 }
 
 // explain counts why the nodes of the scope take no further member of the class,
-// and finds by how little the nearest ones fall short.
-func (p *planner) explain(i int, s *scope) (reason.Tally, []Shortage) {
+// first by amounts and then by what lies behind these, and finds by how little the
+// nearest ones fall short.
+func (p *planner) explain(i int, s *scope) (obstacles, tally reason.Tally, short []Shortage) {
 	class := &p.classes[i]
-	tally := reason.Tally{}
+	obstacles, tally = reason.Tally{}, reason.Tally{}
 	var best resources.Vector
+	all := make(resources.Vector, len(p.c.Resources))
 	count := func(n int, why reason.Reason) {
 		tally[why]++
+		if why.Code != reason.Resource {
+			return
+		}
 		free := p.c.Free[n]
-		if why.Code == reason.Resource && (best == nil || p.distance(free, class.Ask) < p.distance(best, class.Ask)) {
+		for r := range all {
+			all[r] += max(0, free[r])
+		}
+		if best == nil || p.distance(free, class.Ask) < p.distance(best, class.Ask) {
 			best = free
 		}
 	}
@@ -174,18 +182,40 @@ func (p *planner) explain(i int, s *scope) (reason.Tally, []Shortage) {
 	for at := range s.size(p) {
 		nodes = append(nodes, s.node(at))
 	}
-	for at, why := range p.ask(i, nodes) {
+	answers := p.ask(i, nodes)
+	for _, why := range answers {
+		if !why.Fits() {
+			obstacles[why]++
+		}
+	}
+	p.correct(i, nodes, answers)
+	for at, why := range answers {
 		if !why.Fits() { // else the limit keeps it off
 			count(nodes[at], why)
 		}
 	}
-	var short []Shortage
 	for r, free := range best {
 		if ask := class.Ask[r]; free < ask {
-			short = append(short, Shortage{Resource: p.c.Resources[r], Ask: ask, Free: max(0, free)})
+			short = append(short, Shortage{Resource: p.c.Resources[r], Ask: ask, Free: max(0, free), All: all[r]})
 		}
 	}
-	return tally, short
+	return obstacles, tally, short
+}
+
+// correct looks behind answers of arithmetic: to a node that would not do even if it had
+// room, room is not what is lacking.
+func (p *planner) correct(i int, nodes []int, answers []reason.Reason) {
+	var short, where []int
+	for at, why := range answers {
+		if why.Code == reason.Resource {
+			short, where = append(short, nodes[at]), append(where, at)
+		}
+	}
+	for at, why := range p.t.Survey(i, short, p.next(i)) {
+		if !why.Fits() && why.Code != reason.Resource {
+			answers[where[at]] = why
+		}
+	}
 }
 
 // distance measures how far free is from one more ask, as a share of the cluster.

@@ -158,7 +158,7 @@ func (r *Roster) Hinders(uid string) string {
 // without a plan, or "".
 func (r *Roster) Representative(key Key) string {
 	if g := r.gangs[key]; g != nil && !g.planned {
-		if m := g.members[g.rep]; m != nil {
+		if m := g.members[g.rep]; m != nil && m.waits() {
 			return m.Name
 		}
 	}

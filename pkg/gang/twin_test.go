@@ -221,6 +221,13 @@ func TestPlanMissesNothing(t *testing.T) {
 			return
 		}
 		no++
+		// What a refusal promises: it would do with as many as fit.
+		if less := turn; v.Fit > 0 && len(v.Roles) == 0 {
+			less.Need.Need = v.Fit
+			if placed, w := gang.Plan(b.cluster(), less, classes, b.clone()); placed == nil {
+				t.Fatalf("%d of %d fit, and a minimum of so many does not: %+v", v.Fit, v.Need, w)
+			}
+		}
 		if exhaustive(b.clone(), turn, classes, gang.Placement{}, 0, false, map[string]bool{}) {
 			t.Fatalf("there is a plan, and the verdict %+v", v)
 		}

@@ -36,8 +36,12 @@ type Verdict struct {
 	Joined bool
 	Nodes  int // nodes in the domain, or else in the cluster
 	// Tally counts these nodes by why they take no further member of the first
-	// class that did not fit.
+	// class that did not fit. Of a node that lacks an amount and would not do even with it,
+	// it counts the latter: room there would be of no use.
 	Tally reason.Tally
+	// Obstacles counts the same nodes, and of such a node the amount: for as long as it
+	// lacks that, no other change helps.
+	Obstacles reason.Tally
 	// Short is what the nearest node lacks for one more member of that class;
 	// empty if the obstacle is not an amount.
 	Short []Shortage
@@ -80,4 +84,6 @@ type Domain struct {
 type Shortage struct {
 	Resource  string
 	Ask, Free int64 // in the units of package resources; Free < Ask
+	// All is what is free on all nodes that lack an amount. With All >= Ask it is scattered.
+	All int64
 }

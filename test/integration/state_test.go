@@ -35,12 +35,12 @@ type reader struct {
 	url        string // of the scheduler
 }
 
-// readers returns the administrator, and a user who may do no more than list the pods of
-// the cluster's namespace.
+// readers returns the administrator, and a user who may do no more than read the pods
+// and events of the cluster's namespace.
 func readers(t *testing.T, p *plane, c *cluster) (admin, tenant *reader) {
 	t.Helper()
 	admin = &reader{c, p.sandbox.Kubeconfig, p.muster.URL}
-	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "reader"}, Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list"}}}}
+	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "reader"}, Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods", "events"}, Verbs: []string{"get", "list"}}}}
 	binding := &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: "reader"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "reader"},
 		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: "reader", Namespace: c.ns}},
