@@ -205,3 +205,63 @@ func (s *story) heard() string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// BenchmarkQueue is what the journal adds to the queue's own work: for a pod that is
+// bound at its first attempt, and for an event that helps none of many that wait.
+func BenchmarkQueue(b *testing.B) {
+	metrics.Register()
+	for _, journalled := range []bool{false, true} {
+		queueOf := func(b *testing.B, hints queue.QueueingHintMap) queue.SchedulingQueue {
+			inner := queue.NewPriorityQueue(queueorder.New(noGangs{}).Less, informers.NewSharedInformerFactory(fake.NewClientset(), 0),
+				queue.WithMetricsRecorder(metrics.NewMetricsAsyncRecorder(1000, time.Second, b.Context().Done())),
+				queue.WithQueueingHintMapPerProfile(queue.QueueingHintMapPerProfile{"muster": hints}))
+			if journalled {
+				return NewQueue(inner, journal.New(100_000), Backoff{First: time.Second, Most: 10 * time.Second})
+			}
+			return inner
+		}
+		logger := klog.Background()
+		pod := func(i int) *v1.Pod {
+			name := fmt.Sprint("pod-", i)
+			return &v1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, UID: types.UID(name)}, Spec: v1.PodSpec{SchedulerName: "muster"}}
+		}
+		b.Run(fmt.Sprintf("bound/journal=%v", journalled), func(b *testing.B) {
+			q := queueOf(b, nil)
+			b.ReportAllocs()
+			for i := range b.N {
+				p := pod(i)
+				q.Add(b.Context(), p)
+				if _, err := q.Pop(logger); err != nil {
+					b.Fatal(err)
+				}
+				bound := *p
+				bound.Spec.NodeName = "n1"
+				q.MoveAllToActiveOrBackoffQueue(logger, framework.EventAssignedPodAdd, nil, &bound, nil)
+				q.Done(p.UID)
+				q.Delete(logger, p)
+			}
+		})
+		b.Run(fmt.Sprintf("event/waiting=1000/journal=%v", journalled), func(b *testing.B) {
+			event := fwk.ClusterEvent{Resource: fwk.Node, ActionType: fwk.Add}
+			skip := func(klog.Logger, *v1.Pod, any, any) (fwk.QueueingHint, error) { return fwk.QueueSkip, nil }
+			q := queueOf(b, queue.QueueingHintMap{event: {{PluginName: "Fit", QueueingHintFn: skip}}})
+			for i := range 1000 {
+				q.Add(b.Context(), pod(i))
+				entity, err := q.Pop(logger)
+				if err != nil {
+					b.Fatal(err)
+				}
+				info := entity.(*framework.QueuedPodInfo)
+				info.UnschedulablePlugins = sets.New("Fit")
+				if err := q.AddUnschedulablePodIfNotPresent(logger, info, q.SchedulingCycle()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			node := &v1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}
+			b.ReportAllocs()
+			for b.Loop() {
+				q.MoveAllToActiveOrBackoffQueue(logger, event, nil, node, nil)
+			}
+		})
+	}
+}
