@@ -7,6 +7,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -71,6 +72,21 @@ func (o *options) namespace() (string, error) {
 	}
 	namespace, _, err := o.config.ToRawKubeConfigLoader().Namespace()
 	return namespace, err
+}
+
+// ask has a question asked of the scheduler, about the namespace that the user means, or
+// about all if it is empty.
+func (o *options) ask(ctx context.Context, question func(s *scheduler, namespace string) error) error {
+	namespace, err := o.namespace()
+	if err != nil {
+		return err
+	}
+	s, err := o.scheduler(ctx, of(namespace, ""))
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return question(s, namespace)
 }
 
 // addOutput adds the flags of commands that list.

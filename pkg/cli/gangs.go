@@ -16,22 +16,15 @@ func gangsCommand(o *options) *cobra.Command {
 		Long: `Lists gangs, however their members name them: by label, by a PodGroup of
 scheduling.x-k8s.io or by one of Kubernetes itself.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.gangs(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return o.ask(cmd.Context(), func(s *scheduler, namespace string) error { return o.gangs(cmd.Context(), s, namespace) })
+		},
 	}
 	o.addOutput(cmd)
 	return cmd
 }
 
-func (o *options) gangs(ctx context.Context) error {
-	namespace, err := o.namespace()
-	if err != nil {
-		return err
-	}
-	s, err := o.scheduler(ctx, of(namespace, ""))
-	if err != nil {
-		return err
-	}
-	defer s.close()
+func (o *options) gangs(ctx context.Context, s *scheduler, namespace string) error {
 	var gangs v1alpha1.GangList
 	if err := s.get(ctx, of(namespace, "gangs"), &gangs); err != nil {
 		return err
@@ -39,28 +32,18 @@ func (o *options) gangs(ctx context.Context) error {
 	if done, err := o.print(gangs); done || err != nil {
 		return err
 	}
-	if len(gangs.Items) == 0 {
-		_, err := fmt.Fprintln(o.ErrOut, nothing("gang", namespace))
-		return err
-	}
-	headings := []string{"NAME", "BY", "STATE", "MIN", "MEMBERS", "BOUND", "RUNNING"}
+	headings := []string{"NAMESPACE", "NAME", "BY", "STATE", "MIN", "MEMBERS", "BOUND", "RUNNING"}
 	if o.output == "wide" {
 		headings = append(headings, "MESSAGE")
-	}
-	if namespace == "" {
-		headings = append([]string{"NAMESPACE"}, headings...)
 	}
 	var rows [][]string
 	for i := range gangs.Items {
 		g := &gangs.Items[i]
-		row := []string{g.Name, g.Source, g.State, fmt.Sprint(g.Min), fmt.Sprint(g.Members), fmt.Sprint(g.Bound), fmt.Sprint(g.Running)}
+		row := []string{g.Namespace, g.Name, g.Source, g.State, fmt.Sprint(g.Min), fmt.Sprint(g.Members), fmt.Sprint(g.Bound), fmt.Sprint(g.Running)}
 		if o.output == "wide" {
 			row = append(row, g.Message)
 		}
-		if namespace == "" {
-			row = append([]string{g.Namespace}, row...)
-		}
 		rows = append(rows, row)
 	}
-	return table(o.Out, headings, rows)
+	return o.list("gang", namespace, headings, rows)
 }

@@ -50,6 +50,26 @@ func table(to io.Writer, headings []string, rows [][]string) error {
 	return w.Flush()
 }
 
+// list writes rows of which the first cell is a namespace, which is shown if those of all
+// are; or that there is nothing of the kind.
+func (o *options) list(kind, namespace string, headings []string, rows [][]string) error {
+	if len(rows) == 0 {
+		where := "."
+		if namespace != "" {
+			where = " in namespace " + namespace + "."
+		}
+		_, err := fmt.Fprintf(o.ErrOut, "No %s%s\n", kind, where)
+		return err
+	}
+	if namespace != "" {
+		headings = headings[1:]
+		for i := range rows {
+			rows[i] = rows[i][1:]
+		}
+	}
+	return table(o.Out, headings, rows)
+}
+
 // ago is how long ago something was, as kubectl says it.
 func ago(now time.Time, at metav1.MicroTime) string {
 	return duration.HumanDuration(max(0, now.Sub(at.Time)))

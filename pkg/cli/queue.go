@@ -27,23 +27,16 @@ ones are kept out of the queue by scheduling gates or by what their gang waits f
 		Example: `  # The pods of this namespace, and then each move as it happens
   kubectl muster queue -w`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.queue(cmd.Context(), watch) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return o.ask(cmd.Context(), func(s *scheduler, namespace string) error { return o.queue(cmd.Context(), s, namespace, watch) })
+		},
 	}
 	o.addOutput(cmd)
 	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "after the list, show moves as they happen")
 	return cmd
 }
 
-func (o *options) queue(ctx context.Context, watch bool) error {
-	namespace, err := o.namespace()
-	if err != nil {
-		return err
-	}
-	s, err := o.scheduler(ctx, of(namespace, ""))
-	if err != nil {
-		return err
-	}
-	defer s.close()
+func (o *options) queue(ctx context.Context, s *scheduler, namespace string, watch bool) error {
 	var pods v1alpha1.PodList
 	if err := s.get(ctx, of(namespace, "pods"), &pods); err != nil {
 		return err
@@ -62,16 +55,9 @@ func (o *options) queue(ctx context.Context, watch bool) error {
 }
 
 func (o *options) queueTable(pods v1alpha1.PodList, namespace string, now time.Time) error {
-	if len(pods.Items) == 0 {
-		_, err := fmt.Fprintln(o.ErrOut, nothing("pod waits", namespace))
-		return err
-	}
-	headings := []string{"NAME", "GANG", "PLACE", "POSITION", "PRIORITY", "ATTEMPTS", "SINCE", "AGE"}
+	headings := []string{"NAMESPACE", "NAME", "GANG", "PLACE", "POSITION", "PRIORITY", "ATTEMPTS", "SINCE", "AGE"}
 	if o.output == "wide" {
 		headings = append(headings, "BACKOFF", "REFUSED BY", "MESSAGE")
-	}
-	if namespace == "" {
-		headings = append([]string{"NAMESPACE"}, headings...)
 	}
 	var rows [][]string
 	for i := range pods.Items {
@@ -80,7 +66,7 @@ func (o *options) queueTable(pods v1alpha1.PodList, namespace string, now time.T
 		if p.Position > 0 {
 			position = strconv.Itoa(p.Position)
 		}
-		row := []string{p.Name, p.Gang, p.Place, position, fmt.Sprint(p.Priority), strconv.Itoa(p.Attempts), ago(now, p.Since), ago(now, p.Came)}
+		row := []string{p.Namespace, p.Name, p.Gang, p.Place, position, fmt.Sprint(p.Priority), strconv.Itoa(p.Attempts), ago(now, p.Since), ago(now, p.Came)}
 		if o.output == "wide" {
 			backoff := ""
 			if p.BackoffUntil != nil {
@@ -88,12 +74,9 @@ func (o *options) queueTable(pods v1alpha1.PodList, namespace string, now time.T
 			}
 			row = append(row, backoff, strings.Join(p.RefusedBy, ","), p.Message)
 		}
-		if namespace == "" {
-			row = append([]string{p.Namespace}, row...)
-		}
 		rows = append(rows, row)
 	}
-	if err := table(o.Out, headings, rows); err != nil {
+	if err := o.list("pod that waits", namespace, headings, rows); err != nil {
 		return err
 	}
 	if pods.Unknown > 0 {
@@ -176,12 +159,4 @@ func shown(read, namespace, name string) string {
 		return namespace + "/" + name
 	}
 	return name
-}
-
-// nothing says that there is nothing to list.
-func nothing(what, namespace string) string {
-	if namespace == "" {
-		return "No " + what + "."
-	}
-	return fmt.Sprintf("No %s in namespace %s.", what, namespace)
 }

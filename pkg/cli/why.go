@@ -28,26 +28,25 @@ func whyCommand(o *options) *cobra.Command {
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			kind, name, ok := strings.Cut(strings.Join(args, "/"), "/")
-			switch {
-			case !ok || name == "" || strings.Contains(name, "/"):
+			if !ok || name == "" || strings.Contains(name, "/") {
 				return fmt.Errorf("why pod NAME, or why gang NAME: %q names neither", strings.Join(args, " "))
-			case kind == "pod" || kind == "pods" || kind == "po":
-				return o.whyPod(cmd.Context(), name)
-			case kind == "gang" || kind == "gangs":
-				return o.whyGang(cmd.Context(), name)
 			}
-			return fmt.Errorf("%q is neither pod nor gang", kind)
+			why := o.whyPod
+			switch kind {
+			case "pod", "pods", "po":
+			case "gang", "gangs":
+				why = o.whyGang
+			default:
+				return fmt.Errorf("%q is neither pod nor gang", kind)
+			}
+			return o.ask(cmd.Context(), func(s *scheduler, namespace string) error { return why(cmd.Context(), s, namespace, name) })
 		},
 		ValidArgsFunction: cobra.FixedCompletions([]string{"pod", "gang"}, cobra.ShellCompDirectiveNoFileComp),
 	}
 	return cmd
 }
 
-func (o *options) whyPod(ctx context.Context, name string) error {
-	namespace, err := o.namespace()
-	if err != nil {
-		return err
-	}
+func (o *options) whyPod(ctx context.Context, s *scheduler, namespace, name string) error {
 	client, err := o.client()
 	if err != nil {
 		return err
@@ -56,11 +55,6 @@ func (o *options) whyPod(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	s, err := o.scheduler(ctx, of(namespace, ""))
-	if err != nil {
-		return err
-	}
-	defer s.close()
 	var known v1alpha1.Pod
 	err = s.get(ctx, of(namespace, "pods/"+name), &known)
 	if err == nil && known.UID != pod.UID && known.UID != "" {
@@ -142,16 +136,7 @@ func means(p *v1alpha1.Pod, now time.Time) string {
 	return "has its turn, or is being bound"
 }
 
-func (o *options) whyGang(ctx context.Context, name string) error {
-	namespace, err := o.namespace()
-	if err != nil {
-		return err
-	}
-	s, err := o.scheduler(ctx, of(namespace, ""))
-	if err != nil {
-		return err
-	}
-	defer s.close()
+func (o *options) whyGang(ctx context.Context, s *scheduler, namespace, name string) error {
 	var gangs v1alpha1.GangList
 	if err := s.get(ctx, of(namespace, "gangs/"+name), &gangs); err != nil {
 		return err
@@ -160,6 +145,7 @@ func (o *options) whyGang(ctx context.Context, name string) error {
 		g := &gangs.Items[i]
 		hindered := ""
 		if g.State == "Gathering" {
+			var err error
 			if hindered, err = o.hindered(ctx, g); err != nil {
 				return err
 			}

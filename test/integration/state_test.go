@@ -143,7 +143,7 @@ func followQueue(t *testing.T, r *reader) func() string {
 			t.Errorf("kubectl muster queue -w = %v", err)
 		}
 	})
-	r.c.wait("the queue to be followed", func() (bool, string) { return strings.Contains(out.String(), "No pod waits"), out.String() })
+	r.c.wait("the queue to be followed", func() (bool, string) { return strings.Contains(out.String(), "No pod that waits"), out.String() })
 	return out.String
 }
 
@@ -181,7 +181,7 @@ func TestWhyAGangWaits(t *testing.T) {
 	c.addNode(c.ns+"-more", "1")
 	c.waitBound("trio", 3)
 	tenant.tells([]string{"why", "gang", "trio", "-n", c.ns}, "Running", "3 bound", "Bound")
-	if out, errOut, err := tenant.ask(t.Context(), "queue", "-n", c.ns); err != nil || out != "" || !strings.Contains(errOut, "No pod waits in namespace") {
+	if out, errOut, err := tenant.ask(t.Context(), "queue", "-n", c.ns); err != nil || out != "" || !strings.Contains(errOut, "No pod that waits in namespace") {
 		t.Errorf("queue = %q %q %v, want nobody", out, errOut, err)
 	}
 }
