@@ -74,9 +74,9 @@ perf-plain: ## Measure pods without a gang beside the default scheduler and add 
 		-plain-nodes=5000 -plain-bursts=5x2000 -plain-out=$(CURDIR)/.cache/perf/plain
 
 .PHONY: perf-images
-perf-images: ## Play traces of make pulls on a real control plane and add to .cache/perf/images; an hour for each of PERF_REPS.
+perf-images: ## Play traces of make pulls on a real control plane and add to .cache/perf/images; 50 minutes for each of PERF_REPS.
 	go test -vet=off -timeout=0 -run='^$$' -bench='^BenchmarkImages$$' -benchtime=1ns ./test/perf -args -v=0 -images-reps=$(PERF_REPS) \
-		-images-traces=shop,catalog -images-schedulers=muster,seeding,default -images-nodes=120 -images-seconds=3000 -images-speed=5 \
+		-images-traces=shop,catalog -images-schedulers=muster,seeding,default -images-nodes=120 -images-seconds=2400 -images-speed=5 \
 		-images-out=$(CURDIR)/.cache/perf/images
 
 .PHONY: perf-kubelets

@@ -41,9 +41,41 @@ func whyCommand(o *options) *cobra.Command {
 			}
 			return o.ask(cmd.Context(), func(s *scheduler, namespace string) error { return why(cmd.Context(), s, namespace, name) })
 		},
-		ValidArgsFunction: cobra.FixedCompletions([]string{"pod", "gang"}, cobra.ShellCompDirectiveNoFileComp),
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return o.completeWhy(cmd.Context(), args), cobra.ShellCompDirectiveNoFileComp
+		},
 	}
 	return cmd
+}
+
+// completeWhy is what can come next: the names of pods that wait, or of gangs.
+func (o *options) completeWhy(ctx context.Context, args []string) (names []string) {
+	if len(args) == 0 {
+		return []string{"pod", "gang"}
+	}
+	err := o.ask(ctx, func(s *scheduler, namespace string) error {
+		var pods v1alpha1.PodList
+		var gangs v1alpha1.GangList
+		switch strings.Join(args, "/") {
+		case "pod":
+			err := s.get(ctx, of(namespace, "pods"), &pods)
+			for i := range pods.Items {
+				names = append(names, pods.Items[i].Name)
+			}
+			return err
+		case "gang":
+			err := s.get(ctx, of(namespace, "gangs"), &gangs)
+			for i := range gangs.Items {
+				names = append(names, gangs.Items[i].Name)
+			}
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		cobra.CompDebugln(err.Error(), false)
+	}
+	return names
 }
 
 func (o *options) whyPod(ctx context.Context, s *scheduler, namespace, name string) error {

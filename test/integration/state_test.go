@@ -178,6 +178,14 @@ func TestWhyAGangWaits(t *testing.T) {
 	tenant.tells([]string{"queue", "-n", c.ns, "-o", "wide"}, "Unschedulable", "GangPlan", "trio-0", "trio-1", "trio-2")
 	tenant.tells([]string{"gangs", "-n", c.ns}, "NAME", "trio", "Waiting")
 	tenant.tells([]string{"gangs", "-n", c.ns, "-o", "json"}, `"kind": "GangList"`, `"state": "Waiting"`)
+	for args, want := range map[string]string{"": "pod\ngang\n", "pod": "trio-0\ntrio-1\ntrio-2\n", "gang": "trio\n", "gang trio": ""} {
+		words := append([]string{"__complete", "-n", c.ns, "why"}, append(strings.Fields(args), "")...)
+		out, _, err := tenant.ask(t.Context(), words...)
+		got, _, _ := strings.Cut(out, ":")
+		if lines := strings.Split(got, "\n"); err != nil || !slices.Equal(slices.Sorted(slices.Values(lines)), slices.Sorted(slices.Values(strings.Split(want, "\n")))) {
+			t.Errorf("what comes after why %s = %q %v, want %q", args, got, err, want)
+		}
+	}
 	c.addNode(c.ns+"-more", "1")
 	c.waitBound("trio", 3)
 	tenant.tells([]string{"why", "gang", "trio", "-n", c.ns}, "Running", "3 bound", "Bound")
