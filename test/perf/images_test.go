@@ -30,6 +30,8 @@ import (
 
 	"github.com/muster-scheduler/muster/pkg/apis/muster/v1alpha1"
 	"github.com/muster-scheduler/muster/pkg/gang"
+	"github.com/muster-scheduler/muster/pkg/image"
+	"github.com/muster-scheduler/muster/pkg/imagename"
 	"github.com/muster-scheduler/muster/pkg/plugins/gangbind"
 	"github.com/muster-scheduler/muster/pkg/plugins/imagepull"
 	"github.com/muster-scheduler/muster/pkg/sandbox"
@@ -254,7 +256,7 @@ func (p *imagesPlay) publish(manifests dynamic.ResourceInterface) {
 		m := v1alpha1.ImageManifest{
 			ObjectMeta: metav1.ObjectMeta{Name: strings.Replace(digest, ":", "-", 1)},
 			Spec:       v1alpha1.ImageManifestSpec{Digest: digest, MediaType: "application/vnd.oci.image.manifest.v1+json", Size: image.Bytes},
-			Status:     v1alpha1.ImageManifestStatus{References: []string{images[i].Name, images[i].RepoDigest()}},
+			Status:     v1alpha1.ImageManifestStatus{References: []string{imagename.Key(images[i].Name), imagename.Key(images[i].RepoDigest())}},
 		}
 		m.APIVersion, m.Kind = v1alpha1.ImageManifests.GroupVersion().String(), "ImageManifest"
 		for _, l := range image.Layers {
@@ -432,11 +434,12 @@ func (p *imagesPlay) record() imagesRecord {
 }
 
 // bytes is what nodes have fetched: the layers of what they list, but for what they had.
-// Nothing is deleted, for their disks are large.
+// Nothing is deleted, for their disks are large. Of a node that lists as many images as it
+// may, what its pods ran counts as well; what it was seeded with and cut off does not.
 func (p *imagesPlay) bytes() int64 {
 	at := map[string]int{}
 	for i, image := range p.work.Images {
-		at[imageName(image)] = i
+		at[imagename.Key(imageName(image))] = i
 	}
 	var sum int64
 	p.until("nodes to list what their pods ran", func() (string, bool) {
@@ -444,19 +447,24 @@ func (p *imagesPlay) bytes() int64 {
 		if err != nil {
 			return err.Error(), false
 		}
-		has := map[string]map[int]bool{}
+		has, cut := map[string]map[int]bool{}, map[string]bool{}
 		for _, node := range nodes.Items {
-			has[node.Name] = map[int]bool{}
-			for _, image := range node.Status.Images {
-				for _, name := range image.Names {
-					if i, ok := at[name]; ok {
+			has[node.Name], cut[node.Name] = map[int]bool{}, len(node.Status.Images) >= image.ListCap
+			for _, listed := range node.Status.Images {
+				for _, name := range listed.Names {
+					if i, ok := at[imagename.Key(name)]; ok {
 						has[node.Name][i] = true
 					}
 				}
 			}
 		}
 		missing := p.count(func(pod *imagesPod) bool {
-			return slices.ContainsFunc(p.work.Gangs[pod.gang].Images, func(i int) bool { return !has[pod.node][i] })
+			return slices.ContainsFunc(p.work.Gangs[pod.gang].Images, func(i int) bool {
+				if cut[pod.node] {
+					has[pod.node][i] = true
+				}
+				return !has[pod.node][i]
+			})
 		})
 		sum = 0
 		for _, images := range has {
