@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -326,6 +327,21 @@ func (c *cluster) waitNextSecond(prefix string) {
 			}
 		}
 		return true, ""
+	})
+}
+
+// waitRefused waits until a pod with this prefix says that there is no node for it.
+func (c *cluster) waitRefused(prefix string) {
+	c.t.Helper()
+	c.wait("a pod "+prefix+"* to be refused", func() (bool, string) {
+		list, err := c.client.CoreV1().Pods(c.ns).List(c.t.Context(), metav1.ListOptions{})
+		if err != nil {
+			return false, err.Error()
+		}
+		return slices.ContainsFunc(list.Items, func(p v1.Pod) bool {
+			condition := conditionOf(&p, v1.PodScheduled)
+			return strings.HasPrefix(p.Name, prefix) && p.Spec.NodeName == "" && condition != nil && condition.Status == v1.ConditionFalse
+		}), fmt.Sprint(len(list.Items), " pods")
 	})
 }
 
