@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	sandbox.Main(sandbox.Programs{Muster: scheduler.NewCommand})
 	// Parallel tests here wait for other processes and for timeouts, more than
 	// they work: they may be more than there are cores.
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)
 	}
 	ignore := goleak.IgnoreCurrent()
