@@ -187,9 +187,6 @@ func TestThoseWhoLeftAreForgotten(t *testing.T) {
 // TestMemory: what 100,000 pods that were refused a few times take up. The README
 // says how much that is.
 func TestMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a second")
-	}
 	const pods = 100_000
 	heap := func() int64 {
 		runtime.GC()

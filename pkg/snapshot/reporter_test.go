@@ -302,7 +302,7 @@ func TestReporterWaitsBetweenTwoWrites(t *testing.T) {
 			s.gang.Exist = n
 			s.mu.Unlock()
 			s.touch(keys)
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(10 * time.Millisecond) // of the bubble: how often something changes is what is tried
 		}
 		mu.Lock()
 		defer mu.Unlock()

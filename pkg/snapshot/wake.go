@@ -12,6 +12,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
+	"github.com/muster-scheduler/muster/pkg/reason"
 	"github.com/muster-scheduler/muster/pkg/resources"
 )
 
@@ -256,17 +257,25 @@ func (g *Gangs) wake(pod *v1.Pod, cause Cause) {
 	g.courier.send([]job{{action: gang.Action{Kind: gang.Activate, UID: string(pod.UID)}, pod: pod}})
 }
 
-// roomGivenUp wakes who can fit now that room is no longer kept for others.
+// roomGivenUp wakes who can fit now that room is no longer kept for others, and who was
+// told that it is: the verdict stands for as long as the gang waits.
 func (g *Gangs) roomGivenUp() {
-	g.waits.mu.Lock()
-	due := g.waits.wakes.AllDue()
-	g.waits.mu.Unlock()
+	w := g.waits
+	w.mu.Lock()
+	due := w.wakes.AllDue()
+	for _, a := range w.gangs {
+		if a.last.Tally[reason.Reason{Code: reason.Kept}] > 0 {
+			due = append(due, string(a.by))
+		}
+	}
+	w.mu.Unlock()
+	slices.Sort(due)
 	for _, uid := range due {
 		g.mu.Lock()
 		pod := g.pods[uid]
 		g.mu.Unlock()
 		if pod != nil {
-			g.asked(pod, Room, func(*waits, gang.Hope) bool { return false })
+			g.asked(pod, Room, func(*waits, gang.Hope) bool { return true })
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	st "k8s.io/kubernetes/pkg/scheduler/testing"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
+	"github.com/muster-scheduler/muster/pkg/reason"
 	"github.com/muster-scheduler/muster/pkg/resources"
 )
 
@@ -162,6 +163,18 @@ func TestRoomThatWasKeptWakes(t *testing.T) {
 	g.roomGivenUp()
 	wantSent(t, h, late.UID, true)
 	wantSent(t, h, early.UID, false) // it could have had that room, and that was not enough
+}
+
+// TestWhoWasToldOfKeptRoomIsToldAnew: it is not kept any more, though that is not
+// enough for the gang.
+func TestWhoWasToldOfKeptRoomIsToldAnew(t *testing.T) {
+	g, h := newTestGangs(t)
+	told, other := sleeper(g, "told", 5, cells("ab")), sleeper(g, "other", 5, cells("ab"))
+	key, _, _ := MemberOf(told)
+	g.waits.gangs[key].last.Tally = reason.Tally{{Code: reason.Kept}: 1}
+	g.roomGivenUp()
+	wantSent(t, h, told.UID, true)
+	wantSent(t, h, other.UID, false)
 }
 
 // TestHeedsWhomTheQuestionIsFor: who would be sent for, or is not ours to hold

@@ -88,6 +88,17 @@ func (p *plane) start(t *testing.T) *plane {
 // own starts a control plane for one test alone, with Muster on it.
 func own(t *testing.T, options sandbox.Options) (*sandbox.Sandbox, *sandbox.Scheduler) {
 	t.Helper()
+	s := bare(t, options)
+	muster, err := s.StartScheduler(t.Context(), sandbox.Muster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, muster
+}
+
+// bare starts a control plane for one test alone, without a scheduler.
+func bare(t *testing.T, options sandbox.Options) *sandbox.Sandbox {
+	t.Helper()
 	s, err := sandbox.Start(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
@@ -97,11 +108,7 @@ func own(t *testing.T, options sandbox.Options) (*sandbox.Sandbox, *sandbox.Sche
 			t.Error(err)
 		}
 	})
-	muster, err := s.StartScheduler(t.Context(), sandbox.Muster)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s, muster
+	return s
 }
 
 func (p *plane) stop() error {

@@ -139,21 +139,6 @@ func startWith(t *testing.T, s *sandbox.Sandbox, seeding map[string]any) {
 	}
 }
 
-// bare starts a control plane for one test alone, without a scheduler.
-func bare(t *testing.T, options sandbox.Options) *sandbox.Sandbox {
-	t.Helper()
-	s, err := sandbox.Start(t.Context(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
-
 // TestRolloutsArePulledAhead: while a Deployment waits for the first pod of its new
 // version, nodes that have none of it yet pull it.
 func TestRolloutsArePulledAhead(t *testing.T) {

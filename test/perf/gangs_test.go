@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -52,11 +51,7 @@ func BenchmarkGangs(b *testing.B) {
 	for rep := range *gangReps {
 		for shape := range strings.SplitSeq(*gangShapes, ",") {
 			for mode := range strings.SplitSeq(*gangModes, ",") {
-				turns := slices.Clone(variants)
-				if rep%2 == 1 {
-					slices.Reverse(turns)
-				}
-				for _, variant := range turns {
+				for _, variant := range inTurns(variants, rep) {
 					name := fmt.Sprintf("%s/%s/%s", shape, mode, variant)
 					b.Run(name, func(b *testing.B) { runApart(b, name, out) })
 				}

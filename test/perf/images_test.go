@@ -75,11 +75,7 @@ func BenchmarkImages(b *testing.B) {
 	var records []imagesRecord
 	for rep := range *imagesReps {
 		for name := range strings.SplitSeq(*imagesTraces, ",") {
-			turns := strings.Split(*imagesSchedulers, ",")
-			if rep%2 == 1 {
-				slices.Reverse(turns)
-			}
-			for _, who := range turns {
+			for _, who := range inTurns(strings.Split(*imagesSchedulers, ","), rep) {
 				b.Run(name+"/"+who, func(b *testing.B) { records = append(records, playImages(b, name, who, uint64(rep+1))) })
 			}
 		}
@@ -428,8 +424,8 @@ func (p *imagesPlay) record() imagesRecord {
 		}
 	}
 	r.Gangs, r.LargeGangs, r.Predicted = len(starts), len(large), len(off)
-	r.Wait, r.Large, r.Off = distributionOf(waits), distributionOf(large), distributionOf(off)
-	r.All = distributionOf(slices.Collect(maps.Values(starts)))
+	r.Wait, r.Large, r.Off = pulls.Distribute(waits), pulls.Distribute(large), pulls.Distribute(off)
+	r.All = pulls.Distribute(slices.Collect(maps.Values(starts)))
 	return r
 }
 
@@ -501,12 +497,12 @@ type imagesRecord struct {
 	Pods       int          `json:"pods"`
 	Gangs      int          `json:"gangs"`
 	LargeGangs int          `json:"largeGangs"` // of 8 and more
-	Wait       distribution `json:"wait"`       // of a pod, from its node to its start
-	All        distribution `json:"gangStart"`  // from creation to the last start
-	Large      distribution `json:"largeGangStart"`
+	Wait       pulls.Distribution `json:"wait"`       // of a pod, from its node to its start
+	All        pulls.Distribution `json:"gangStart"`  // from creation to the last start
+	Large      pulls.Distribution `json:"largeGangStart"`
 	Bytes      int64        `json:"bytes"`
 	Predicted  int          `json:"predicted"` // pods of which a telling wait was expected
-	Off        distribution `json:"off"`       // |observed - expected| / expected, of these
+	Off        pulls.Distribution `json:"off"`       // |observed - expected| / expected, of these
 	Simulated  simulated    `json:"simulated"`
 	Start      time.Time    `json:"start"`
 }
@@ -517,27 +513,6 @@ type simulated struct {
 	Wait  float64 `json:"wait"`
 	Large float64 `json:"largeGangStart"`
 	Bytes int64   `json:"bytes"`
-}
-
-// distribution of a figure; zero if there are none.
-type distribution struct {
-	Mean float64 `json:"mean"`
-	P50  float64 `json:"p50"`
-	P90  float64 `json:"p90"`
-	P99  float64 `json:"p99"`
-}
-
-func distributionOf(values []float64) distribution {
-	if len(values) == 0 {
-		return distribution{}
-	}
-	slices.Sort(values)
-	sum := 0.0
-	for _, v := range values {
-		sum += v
-	}
-	at := func(part float64) float64 { return values[int(part*float64(len(values)-1)+0.5)] }
-	return distribution{Mean: sum / float64(len(values)), P50: at(0.5), P90: at(0.9), P99: at(0.99)}
 }
 
 // imagesTable is the records in Markdown, those of one trace together.

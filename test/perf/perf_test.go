@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,4 +89,14 @@ func TestConfigIsTheShippedOne(t *testing.T) {
 
 func BenchmarkPerfScheduling(b *testing.B) {
 	perf.RunBenchmarkPerfScheduling(b, "performance-config.yaml", "muster", plugins.New().Registry())
+}
+
+// inTurns returns what is compared in the order of a repetition: every other one
+// backwards, so that none always comes first on a machine that drifts.
+func inTurns(variants []string, rep int) []string {
+	variants = slices.Clone(variants)
+	if rep%2 == 1 {
+		slices.Reverse(variants)
+	}
+	return variants
 }

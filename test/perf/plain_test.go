@@ -37,11 +37,7 @@ func BenchmarkPlainPods(b *testing.B) {
 	var records []plainRecord
 	for rep := range *plainReps {
 		for pods := range strings.SplitSeq(*plainPods, ",") {
-			turns := strings.Split(*plainSchedulers, ",")
-			if rep%2 == 1 {
-				slices.Reverse(turns)
-			}
-			for _, who := range turns {
+			for _, who := range inTurns(strings.Split(*plainSchedulers, ","), rep) {
 				b.Run(pods+"/"+who, func(b *testing.B) { records = append(records, plain(b, pods, sandbox.Which(who))) })
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,11 +39,7 @@ var (
 func BenchmarkPlainPodsBesideWaitingGangs(b *testing.B) {
 	var records []waitingRecord
 	for rep := range *waitingReps {
-		turns := strings.Split(*waitingVariants, ",")
-		if rep%2 == 1 {
-			slices.Reverse(turns)
-		}
-		for _, variant := range turns {
+		for _, variant := range inTurns(strings.Split(*waitingVariants, ","), rep) {
 			b.Run(variant, func(b *testing.B) { records = append(records, besideWaiting(b, variant)) })
 		}
 	}

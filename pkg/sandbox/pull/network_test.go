@@ -79,7 +79,7 @@ func TestFetchDurations(t *testing.T) {
 				}
 				var took []<-chan time.Duration
 				for _, f := range test.transfers {
-					time.Sleep(f.after)
+					time.Sleep(f.after) // of the bubble: when it begins is what the case states
 					took = append(took, fetch(links[f.node], f.size))
 					synctest.Wait()
 				}
@@ -112,7 +112,7 @@ func TestSetCapacity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := NewNetwork(0)
 		took := fetch(network.NewLink(100), 1000)
-		time.Sleep(5 * time.Second)
+		time.Sleep(5 * time.Second) // of the bubble: the transfer is half done, and nothing tells so
 		network.SetCapacity(10)
 		if got, want := (<-took).Round(time.Millisecond), 55*time.Second; got != want {
 			t.Errorf("the transfer took %v, want %v", got, want)

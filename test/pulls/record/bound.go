@@ -43,7 +43,7 @@ func bound(c Case, t *trace.Trace) Record {
 			}
 		}
 	}
-	r.Wait, r.Late = distribution(waits), distribution(late)
+	r.Wait, r.Late = Distribute(waits), Distribute(late)
 	r.starts(t, starts)
 	return r
 }

@@ -128,10 +128,10 @@ func measure(c Case, t *trace.Trace, result world.Result) Record {
 		}
 	}
 	r.Present = 1 - missing/r.Wanted
-	r.Wait, r.Late = distribution(waits), distribution(late)
+	r.Wait, r.Late = Distribute(waits), Distribute(late)
 	r.starts(t, starts)
 	if len(errors) > 0 {
-		d := distribution(errors)
+		d := Distribute(errors)
 		r.Error, r.Bias = &d, r.Bias/float64(len(errors))
 	}
 	return r
@@ -148,7 +148,7 @@ func (r *Record) starts(t *trace.Trace, starts []float64) {
 			small = append(small, start)
 		}
 	}
-	r.Large, r.Small = distribution(large), distribution(small)
+	r.Large, r.Small = Distribute(large), Distribute(small)
 }
 
 // Distribution is a number of values in short.
@@ -161,8 +161,8 @@ type Distribution struct {
 	Max  float64 `json:"max"`
 }
 
-// distribution sorts the values.
-func distribution(values []float64) Distribution {
+// Distribute returns the distribution of values, which it sorts; zero if there are none.
+func Distribute(values []float64) Distribution {
 	if len(values) == 0 {
 		return Distribution{}
 	}
