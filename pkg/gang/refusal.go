@@ -203,18 +203,28 @@ func (p *planner) explain(i int, s *scope) (obstacles, tally reason.Tally, short
 }
 
 // correct looks behind answers of arithmetic: to a node that would not do even if it had
-// room, room is not what is lacking.
+// room, room is not what is lacking. What other pods stand in the way of, they may not once
+// there is room.
 func (p *planner) correct(i int, nodes []int, answers []reason.Reason) {
-	var short, where []int
-	for at, why := range answers {
-		if why.Code == reason.Resource {
-			short, where = append(short, nodes[at]), append(where, at)
+	var open, where []int
+	behind := func(at int, why reason.Reason) {
+		switch why.Code {
+		case reason.Taint, reason.Affinity, reason.Cordoned, reason.Disk, reason.Kept:
+			answers[at] = why
 		}
 	}
-	for at, why := range p.t.Survey(i, short, p.next(i)) {
-		if !why.Fits() && why.Code != reason.Resource {
-			answers[where[at]] = why
+	for at, n := range nodes {
+		if answers[at].Code != reason.Resource {
+			continue
 		}
+		if why, ok := p.answers[question{i, n, p.on[n]}]; ok {
+			behind(at, why)
+		} else {
+			open, where = append(open, n), append(where, at)
+		}
+	}
+	for at, why := range p.t.Survey(i, open, p.next(i)) {
+		behind(where[at], why)
 	}
 }
 

@@ -67,7 +67,7 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		if inv.FitEverywhere(needs(words)) {
 			return "everywhere"
 		}
-		return s.each(func(n *node) string { return strconv.FormatBool(inv.Fits(n.platform, n.disk, needs(words))) })
+		return s.each(func(n *node) string { return strconv.FormatBool(n.disk.Fits(inv.Totals(needs(words))(n.platform))) })
 	case "registry":
 		inv.SetRegistry(number(t, words[0]) * 1e6)
 	case "racks":
@@ -113,7 +113,10 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 			if f.Layered {
 				line += ", layers known"
 			}
-			have, pull := inv.Where(f.Key)
+			again, have, pull, ok := inv.Where(f.Key)
+			if !ok || again != f {
+				t.Errorf("Where(%s) = %+v, want %+v", f.Key, again, f)
+			}
 			lines = append(lines, fmt.Sprintf("%s: %v, then %v", line, have, pull))
 		}
 		return strings.Join(lines, "\n")

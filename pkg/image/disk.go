@@ -22,16 +22,16 @@ type Disk struct {
 // most is how much images may take up on the disk.
 func (d *Disk) most() float64 { return d.Evict*float64(d.Bytes) - float64(d.Reserved) }
 
-// Fits reports whether a node of a platform, with such a disk, may have room for the
-// images of a pod. It has not if they are larger, as they travel, than all that its
-// disk has for images, and that is certain.
-func (inv *Inventory) Fits(platform string, d Disk, needs []Need) bool {
-	return !d.Certain || float64(inv.total(platform, needs)) <= d.most()
-}
+// Fits reports whether the disk may have room for images of so many bytes, as they
+// travel. It has not if that is more than all that it has for images, and that is certain.
+func (d *Disk) Fits(bytes int64) bool { return !d.Certain || float64(bytes) <= d.most() }
 
-// FitEverywhere reports, without looking at any node, that Fits is true of all.
+// Bounded reports whether a node has a disk of which it is certain how large it is.
+func (inv *Inventory) Bounded() bool { return inv.certain > 0 }
+
+// FitEverywhere reports, without looking at any node, that Disk.Fits is true of all.
 func (inv *Inventory) FitEverywhere(needs []Need) bool {
-	if inv.certain == 0 {
+	if !inv.Bounded() {
 		return true
 	}
 	sum := int64(0)
@@ -42,10 +42,20 @@ func (inv *Inventory) FitEverywhere(needs []Need) bool {
 	return float64(sum) <= inv.tightest
 }
 
-// total is how many bytes the images have on a platform, what they share counted once.
-func (inv *Inventory) total(platform string, needs []Need) int64 {
+// Totals returns how many bytes the images have on a platform, what they share counted
+// once. Those of platforms that no node has are what is known of none.
+func (inv *Inventory) Totals(needs []Need) func(platform string) int64 {
 	e := Estimates{inv: inv, ask: Ask{Needs: needs}}
-	return e.on(platform).total.bytes
+	totals := map[string]int64{"": e.on("").total.bytes}
+	for _, p := range inv.platforms {
+		totals[p.name] = e.on(p.name).total.bytes
+	}
+	return func(platform string) int64 {
+		if total, ok := totals[platform]; ok {
+			return total
+		}
+		return totals[""]
+	}
 }
 
 // setDisk notes the disk of a node.

@@ -35,13 +35,9 @@ func (inv *Inventory) Find() []Found {
 	}
 	var all []Found
 	for _, key := range slices.Sorted(maps.Keys(inv.images)) {
-		e := inv.images[key]
-		nodes := e.whole.on.n
-		if nodes == 0 && pulls[e] == 0 {
-			continue // a manifest alone
+		if e := inv.images[key]; e.whole.on.n+pulls[e] > 0 { // else a manifest alone
+			all = append(all, inv.found(e, pulls[e]))
 		}
-		bytes, _ := inv.Bytes(key)
-		all = append(all, Found{Key: key, Bytes: bytes, Nodes: nodes, Pulls: pulls[e], Layered: len(e.manifests) > 0})
 	}
 	return all
 }
@@ -104,12 +100,12 @@ func (inv *Inventory) Survey(name string) (s Survey, ok bool) {
 	return s, true
 }
 
-// Where returns the nodes that have an image, and those that are about to have it, by
-// name.
-func (inv *Inventory) Where(key string) (have, pull []string) {
+// Where returns what is known of an image, the nodes that have it, and those that are about
+// to have it, by name; ok is false if there are none of either.
+func (inv *Inventory) Where(key string) (f Found, have, pull []string, ok bool) {
 	e := inv.images[key]
 	if e == nil {
-		return nil, nil
+		return Found{}, nil, nil, false
 	}
 	for slot := range e.whole.on.all() {
 		have = append(have, inv.slots[slot].name)
@@ -121,5 +117,11 @@ func (inv *Inventory) Where(key string) (have, pull []string) {
 	}
 	slices.Sort(have)
 	slices.Sort(pull)
-	return have, slices.Compact(pull)
+	pull = slices.Compact(pull)
+	return inv.found(e, len(pull)), have, pull, len(have)+len(pull) > 0
+}
+
+func (inv *Inventory) found(e *entry, pulls int) Found {
+	bytes, _ := inv.Bytes(e.key)
+	return Found{Key: e.key, Bytes: bytes, Nodes: e.whole.on.n, Pulls: pulls, Layered: len(e.manifests) > 0}
 }

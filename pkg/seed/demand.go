@@ -16,28 +16,31 @@ import (
 
 // demand is pods that are going to ask for images.
 type demand struct {
-	image.Demand
-	like *v1.Pod // one of them
-	why  string  // in words
+	image.Demand                      // without its Places
+	places       func() []image.Place // works them out, which is to look at every node
+	like         *v1.Pod              // one of them
+	why          string               // in words
 }
 
-// maxGangs is how many of the gangs that wait are seeded for: those that come first.
-const maxGangs = 16
+const (
+	// maxGangs is how many of the gangs that wait are seeded for: those that come first.
+	maxGangs = 16
+	// maxForeseen is for how many kinds of pods that are merely expected: those of which most are.
+	maxForeseen = 256
+)
 
 // ofGangs is what gangs that wait for room are going to ask for, alike members at a
-// time. running are the pods of the cluster, for their ends.
-func (s *Seeder) ofGangs(waiting []snapshot.WaitingGang, running func() []*v1.Pod) []demand {
+// time. ends are the known ends of pods, by node.
+func (s *Seeder) ofGangs(waiting []snapshot.WaitingGang, ends func() map[string][]end) []demand {
 	var demands []demand
-	for _, w := range waiting[:min(maxGangs, len(waiting))] {
+	for _, w := range waiting {
 		for _, alike := range classes(w.Pods) {
 			like := alike[0]
 			may := s.may(like, domainOf(w))
 			demands = append(demands, demand{
-				Demand: image.Demand{
-					Needs: snapshot.PodImages(like), Pods: len(alike), Sure: true,
-					Places: s.rooms.likely(like, len(alike), may, running()),
-				},
-				like: like, why: fmt.Sprintf("gang %s waits for room", w.Key),
+				Demand: image.Demand{Needs: snapshot.PodImages(like), Pods: len(alike), Sure: true},
+				places: func() []image.Place { return s.rooms.likely(like, len(alike), may, ends()) },
+				like:   like, why: fmt.Sprintf("gang %s waits for room", w.Key),
 			})
 		}
 	}
@@ -77,9 +80,10 @@ func domainOf(w snapshot.WaitingGang) map[string]string {
 // ofForeseen is what is expected to be asked for, since as much was lately.
 func (s *Seeder) ofForeseen(foreseen []snapshot.Foreseen) []demand {
 	var demands []demand
-	for _, f := range foreseen {
+	for _, f := range foreseen[:min(maxForeseen, len(foreseen))] {
 		demands = append(demands, demand{
-			Demand: image.Demand{Needs: f.Needs, Pods: f.Pods, Near: f.Burst, Places: s.rooms.free(f.Like, s.may(f.Like, nil))},
+			Demand: image.Demand{Needs: f.Needs, Pods: f.Pods, Near: f.Burst},
+			places: func() []image.Place { return s.rooms.free(f.Like, s.may(f.Like, nil)) },
 			like:   f.Like, why: fmt.Sprintf("pods like %s are expected", klog.KObj(f.Like)),
 		})
 	}
@@ -91,7 +95,8 @@ func (s *Seeder) ofRollouts(rollouts []rollout) []demand {
 	var demands []demand
 	for _, r := range rollouts {
 		demands = append(demands, demand{
-			Demand: image.Demand{Needs: snapshot.PodImages(r.like), Pods: r.pods, Sure: true, Places: s.rooms.free(r.like, s.may(r.like, nil))},
+			Demand: image.Demand{Needs: snapshot.PodImages(r.like), Pods: r.pods, Sure: true},
+			places: func() []image.Place { return s.rooms.free(r.like, s.may(r.like, nil)) },
 			like:   r.like, why: fmt.Sprintf("ReplicaSet %s/%s is rolled out", r.like.Namespace, r.name),
 		})
 	}

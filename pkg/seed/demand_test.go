@@ -19,7 +19,7 @@ func newSeeder(nodes []*v1.Node, pods ...*v1.Pod) *Seeder {
 	return &Seeder{
 		options: Options{Gangs: true, MaxBytes: 100e9, MaxSeeds: 10}, clock: testingclock.NewFakeClock(epoch),
 		actuator: &fakeActuator{at: map[string]progress{}}, rooms: roomsOf(nodes, pods...),
-		flying: map[string]flight{}, avoided: newAvoided(), failed: newAvoided(),
+		flying: map[string]flight{}, avoided: newAvoided(), failed: newAvoided(), doubted: map[string]string{},
 	}
 }
 
@@ -86,9 +86,10 @@ func TestGangsAskByAlikeMembersInTheDomainTheyCameNearestToFit(t *testing.T) {
 		Verdict: gang.Verdict{
 			Domain: gang.Domain{Key: "zone", Values: []string{"a"}},
 		},
-	}}, func() []*v1.Pod { return nil })
+	}}, func() map[string][]end { return nil })
 	var demands []image.Demand
 	for _, d := range got {
+		d.Places = d.places()
 		demands = append(demands, d.Demand)
 		if want := "gang default/train waits for room"; d.why != want {
 			t.Errorf("it is for %q, want %q", d.why, want)

@@ -135,7 +135,7 @@ func volume(i int, image string) v1.Volume {
 }
 
 // look reads the pod's status. A pod that is gone was taken off its node.
-func (b *byPods) look(ctx context.Context, name string, _ snapshot.Seed) (progress, error) {
+func (b *byPods) look(ctx context.Context, name string) (progress, error) {
 	pod, err := b.known.Get(name)
 	if err != nil { // not yet, or no more, in the cache, which has no pods that have ended
 		pod, err = b.client.CoreV1().Pods(b.options.Namespace).Get(ctx, name, metav1.GetOptions{})

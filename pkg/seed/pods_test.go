@@ -164,13 +164,13 @@ func TestHowFarASeedingPodIs(t *testing.T) {
 			for where, b := range map[string]*byPods{
 				"cache": newPods(t, fake.NewClientset(), pod), "API server": newPods(t, fake.NewClientset(pod)),
 			} {
-				if got, err := b.look(t.Context(), "seed-1", aSeed); got != tc.want || err != nil {
+				if got, err := b.look(t.Context(), "seed-1"); got != tc.want || err != nil {
 					t.Errorf("by the %s it is %v, %v; want %v", where, got, err, tc.want)
 				}
 			}
 		})
 	}
-	if got, err := newPods(t, fake.NewClientset()).look(t.Context(), "seed-1", aSeed); got != broken || err != nil {
+	if got, err := newPods(t, fake.NewClientset()).look(t.Context(), "seed-1"); got != broken || err != nil {
 		t.Errorf("one that is gone is %v, %v; want %v", got, err, broken)
 	}
 }

@@ -93,7 +93,7 @@ func (b *byPullJobs) job(image, node string, deadline int64, why string) *unstru
 }
 
 // look reads the jobs' statuses: one that failed decides, else all have to be done.
-func (b *byPullJobs) look(ctx context.Context, names string, _ snapshot.Seed) (progress, error) {
+func (b *byPullJobs) look(ctx context.Context, names string) (progress, error) {
 	is := pulled
 	for name := range strings.SplitSeq(names, ",") {
 		job, err := b.jobs.Get(ctx, name, metav1.GetOptions{})

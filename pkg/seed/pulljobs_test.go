@@ -94,7 +94,7 @@ func TestAPullJobForEachImage(t *testing.T) {
 	}
 	is := func(when string, want progress) {
 		t.Helper()
-		if got, err := b.look(t.Context(), names, aSeed); got != want || err != nil {
+		if got, err := b.look(t.Context(), names); got != want || err != nil {
 			t.Errorf("%s it is %v, %v; want %v", when, got, err, want)
 		}
 	}

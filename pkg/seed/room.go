@@ -165,15 +165,15 @@ func (r *rooms) free(pod *v1.Pod, may func(*v1.Node) bool) []image.Place {
 
 // likely returns the nodes that so many pods like this one, who wait for room, will
 // likely get: those that have room already, the most of it first; then those whose
-// pods end soonest, by what the API tells of their ends; then the emptiest.
-func (r *rooms) likely(pod *v1.Pod, pods int, may func(*v1.Node) bool, running []*v1.Pod) []image.Place {
+// pods end soonest, by what the API tells of their ends (see endsOf); then the emptiest.
+func (r *rooms) likely(pod *v1.Pod, pods int, may func(*v1.Node) bool, ends map[string][]end) []image.Place {
 	type place struct {
 		image.Place
 		free bool
 		end  time.Time // zero if it is not known
 		load float64
 	}
-	ask, ends := asks(pod), endsOf(running)
+	ask := asks(pod)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var all []place

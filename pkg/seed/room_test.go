@@ -109,7 +109,7 @@ func TestLikelyAreTheFreeThenTheFirstToEndThenTheEmptiest(t *testing.T) {
 		newNode("late", "4"), newNode("soon", "4"), newNode("full", "4"), newNode("half", "4"), newNode("roomy", "8"),
 		newNode("tight", "5"), newNode("both", "4"), newNode("small", "2"), crowded,
 	}, pods...)
-	got := r.likely(newPod("member", "", "3"), 100, anyNode, pods)
+	got := r.likely(newPod("member", "", "3"), 100, anyNode, endsOf(pods))
 	want := []image.Place{
 		{Node: "roomy", Room: 2}, {Node: "tight", Room: 1}, // free
 		{Node: "both", Room: 1}, {Node: "soon", Room: 1}, {Node: "late", Room: 1}, // by their ends
@@ -118,10 +118,10 @@ func TestLikelyAreTheFreeThenTheFirstToEndThenTheEmptiest(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("likely (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(want[:3], r.likely(newPod("member", "", "3"), 4, anyNode, pods)); diff != "" {
+	if diff := cmp.Diff(want[:3], r.likely(newPod("member", "", "3"), 4, anyNode, endsOf(pods))); diff != "" {
 		t.Errorf("likely for four (-want +got):\n%s", diff)
 	}
-	if got := r.likely(newPod("huge", "", "9"), 1, anyNode, pods); len(got) != 0 {
+	if got := r.likely(newPod("huge", "", "9"), 1, anyNode, endsOf(pods)); len(got) != 0 {
 		t.Errorf("a pod that fits no node is likely to get %v", got)
 	}
 }

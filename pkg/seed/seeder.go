@@ -56,7 +56,7 @@ type Seeder struct {
 	client  kubernetes.Interface
 	factory informers.SharedInformerFactory
 	ledger  ledger
-	waiting func() []snapshot.WaitingGang
+	waiting func(most int) []snapshot.WaitingGang
 	pools   map[string]*nodeaffinity.NodeSelector // by profile: which nodes it keeps to
 	clock   clock.Clock
 
@@ -67,6 +67,7 @@ type Seeder struct {
 	flying    map[string]flight // by seed
 	avoided   avoided           // nodes on which a seed failed
 	failed    avoided           // images that could not be had, by key
+	doubted   map[string]string // images that could not be had on one node, by key: it may be the node
 }
 
 // actuator has a node pull images.
@@ -82,7 +83,7 @@ type actuator interface {
 	// begin has the seed pulled for the sake of a pod like this one.
 	begin(ctx context.Context, seed snapshot.Seed, like *v1.Pod, why string) (handle string, err error)
 	// look says how far what was begun is.
-	look(ctx context.Context, handle string, seed snapshot.Seed) (progress, error)
+	look(ctx context.Context, handle string) (progress, error)
 	// collect removes it.
 	collect(ctx context.Context, handle string) error
 }
@@ -135,7 +136,7 @@ func New(options Options, config *rest.Config, factory informers.SharedInformerF
 			newByPods(client, factory.Core().V1().Pods().Lister(), options, shared.Images.Pulls),
 			newByPullJobs(client.Discovery(), objects, options),
 		},
-		rooms: newRooms(), flying: map[string]flight{}, avoided: newAvoided(), failed: newAvoided(),
+		rooms: newRooms(), flying: map[string]flight{}, avoided: newAvoided(), failed: newAvoided(), doubted: map[string]string{},
 	}, nil
 }
 
@@ -226,7 +227,7 @@ func (s *Seeder) round(ctx context.Context) {
 		if slices.ContainsFunc(d.Needs, func(n image.Need) bool { return s.failed.has(n.Key, s.clock.Now()) }) {
 			continue
 		}
-		d.Busy = s.busy()
+		d.Busy, d.Places = s.busy(), d.places()
 		for _, seed := range s.ledger.Seeds(d.Demand, &budget) {
 			s.begin(ctx, seed, d)
 		}
@@ -248,11 +249,11 @@ func (s *Seeder) busy() map[string]bool {
 func (s *Seeder) demands() []demand {
 	var demands []demand
 	if s.options.Gangs {
-		running := sync.OnceValue(func() []*v1.Pod {
+		ends := sync.OnceValue(func() map[string][]end {
 			pods, _ := s.factory.Core().V1().Pods().Lister().List(labels.Everything()) // of a cache: it has no errors
-			return pods
+			return endsOf(pods)
 		})
-		demands = s.ofGangs(s.waiting(), running)
+		demands = s.ofGangs(s.waiting(maxGangs), ends)
 	}
 	if s.options.Rollouts {
 		demands = append(demands, s.ofRollouts(s.rollouts.list())...)
@@ -273,6 +274,9 @@ func (s *Seeder) begin(ctx context.Context, seed snapshot.Seed, d demand) {
 	klog.FromContext(ctx).V(2).Info("Pulling ahead", "node", seed.Node, "images", len(seed.Needs), "bytes", seed.Bytes, "for", d.why, "as", handle)
 	s.flying[seed.ID] = flight{seed: seed, handle: handle, until: s.clock.Now().Add(patience(seed))}
 }
+
+// maxDoubted is of how many images it is remembered that one node could not have them.
+const maxDoubted = 4096
 
 // patience is for how long a seed may be under way.
 func patience(seed snapshot.Seed) time.Duration {
@@ -300,7 +304,7 @@ func (s *Seeder) lookAfter(ctx context.Context) {
 // end ends a seed, if it has come to an end.
 func (s *Seeder) end(ctx context.Context, f flight) bool {
 	now := s.clock.Now()
-	is, err := s.actuator.look(ctx, f.handle, f.seed)
+	is, err := s.actuator.look(ctx, f.handle)
 	if err != nil {
 		klog.FromContext(ctx).Error(err, "Looking after a seed", "node", f.seed.Node, "as", f.handle)
 		is = pulling
@@ -312,13 +316,23 @@ func (s *Seeder) end(ctx context.Context, f flight) bool {
 	case pulling:
 		return false
 	case pulled:
+		for _, need := range f.seed.Needs {
+			delete(s.doubted, need.Key)
+		}
 		s.ledger.Seeded(f.seed)
 		metrics.Seeds.WithLabelValues(metrics.SeedPulled).Inc()
 		metrics.SeedBytes.Add(float64(f.seed.Bytes))
 		return true
 	case unavailable:
+		s.avoided.add(f.seed.Node, now)
 		for _, need := range f.seed.Needs {
-			s.failed.add(need.Key, now)
+			if node, ok := s.doubted[need.Key]; ok && node != f.seed.Node {
+				s.failed.add(need.Key, now)
+			}
+			s.doubted[need.Key] = f.seed.Node
+		}
+		if len(s.doubted) > maxDoubted {
+			clear(s.doubted) // names that are made up; each costs a seed more then
 		}
 		metrics.Seeds.WithLabelValues(metrics.SeedUnavailable).Inc()
 	case broken:

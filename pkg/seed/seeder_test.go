@@ -53,7 +53,7 @@ func (f *fakeActuator) begin(_ context.Context, seed snapshot.Seed, _ *v1.Pod, _
 	return seed.Node, nil
 }
 
-func (f *fakeActuator) look(_ context.Context, handle string, _ snapshot.Seed) (progress, error) {
+func (f *fakeActuator) look(_ context.Context, handle string) (progress, error) {
 	return f.at[handle], nil
 }
 
@@ -113,7 +113,7 @@ func newBench(t *testing.T) *bench {
 		member.Name = fmt.Sprint("member-", i)
 		members = append(members, member)
 	}
-	s.waiting = func() []snapshot.WaitingGang {
+	s.waiting = func(int) []snapshot.WaitingGang {
 		return []snapshot.WaitingGang{{Key: gang.Key{Namespace: "default", Name: "train"}, Pods: members}}
 	}
 	b := &bench{Seeder: s, t: t, does: s.actuator.(*fakeActuator), books: &fakeLedger{}, time: s.clock.(*testingclock.FakeClock)}
@@ -164,10 +164,19 @@ func TestAnImageThatCannotBeHadIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.options.MaxSeeds = 1
-	b.does.at["a"] = unavailable
-	b.rounds(5, []string{"a"}, 0, 0)
+	b.does.at["a"], b.does.at["b"] = unavailable, unavailable
+	b.rounds(5, []string{"a", "b"}, 0, 0)
 	b.time.Step(firstPause)
-	b.rounds(1, []string{"a", "a"}, 1, 1)
+	b.rounds(1, []string{"a", "b", "a"}, 1, 1)
+}
+
+// TestAnImageThatOneNodeCannotHave may be another's: that is no word about the image.
+func TestAnImageThatOneNodeCannotHave(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.options.MaxSeeds = 1
+	b.does.at["a"], b.does.at["b"] = unavailable, pulled
+	b.rounds(2, []string{"a", "b"}, 1, 1)
 }
 
 func TestANodeThatDoesNotDoItIsLeftAlone(t *testing.T) {

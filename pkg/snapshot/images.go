@@ -160,22 +160,24 @@ func (i *Images) Expected(pod *v1.Pod) (expected image.Estimate, known bool) {
 	return i.inventory.Expect(string(pod.UID)), known
 }
 
-// FitEverywhere reports whether no node is known to have a disk that is too small for
-// the pod's images.
-func (i *Images) FitEverywhere(pod *v1.Pod) bool {
+// Fit returns which nodes may hold the pod's images, or nil if all may. What a node
+// says of its disk is taken from it, not from the inventory: that may hear of a change
+// after the queue has woken the pod for it, and nothing would wake the pod a second time.
+func (i *Images) Fit(pod *v1.Pod) (may func(*v1.Node) bool) {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	return !i.profiles[pod.Spec.SchedulerName] || i.inventory.FitEverywhere(PodImages(pod))
-}
-
-// Fit reports whether the node may hold the pod's images. What the node says of its
-// disk is taken from it, not from the inventory: that may hear of a change after the
-// queue has woken the pod for it, and nothing would wake the pod a second time.
-func (i *Images) Fit(pod *v1.Pod, node *v1.Node) bool {
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	disk, _ := i.pulls.disk(node)
-	return i.inventory.Fits(platformOf(node), disk, PodImages(pod))
+	if !i.profiles[pod.Spec.SchedulerName] || !i.inventory.Bounded() {
+		return nil
+	}
+	needs := PodImages(pod)
+	if i.inventory.FitEverywhere(needs) {
+		return nil
+	}
+	totals, pulls := i.inventory.Totals(needs), i.pulls
+	return func(node *v1.Node) bool {
+		disk, _ := pulls.disk(node)
+		return disk.Fits(totals(platformOf(node)))
+	}
 }
 
 // Reserve promises the pod's images to the node, until Unreserve or the pod's own

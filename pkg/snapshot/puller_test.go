@@ -59,12 +59,13 @@ func TestALargerDiskCountsAtOnce(t *testing.T) {
 	images.nodeChanged(nil, tells)
 	images.nodeChanged(nil, node)
 	pod := &v1.Pod{Spec: v1.PodSpec{SchedulerName: "muster", Containers: []v1.Container{{Image: huge.Names[0]}}}}
-	if images.FitEverywhere(pod) || images.Fit(pod, node) {
+	may := images.Fit(pod)
+	if may == nil || may(node) {
 		t.Fatal("8 GiB fit on 5")
 	}
 	larger := node.DeepCopy()
 	larger.Labels[DiskLabel] = "50Gi"
-	if !images.Fit(pod, larger) {
+	if !may(larger) {
 		t.Error("8 GiB do not fit on 50")
 	}
 }

@@ -22,36 +22,46 @@ type WaitingGang struct {
 	Verdict gang.Verdict
 }
 
-// Waiting returns the gangs that wait for room: those of a higher priority first, of
-// one priority the oldest.
-func (g *Gangs) Waiting() []WaitingGang {
-	var waiting []WaitingGang
+// Waiting returns the gangs that wait for room, so many at most: those of a higher priority
+// first, of one priority the oldest.
+func (g *Gangs) Waiting(most int) []WaitingGang {
+	type waiting struct {
+		WaitingGang
+		by *v1.Pod // who waits for the gang
+	}
+	var all []waiting
 	g.waits.mu.Lock()
+	by := map[gang.Key]string{}
 	for key, a := range g.waits.gangs {
 		if _, ok := g.waits.wakes.Waits(string(a.by)); ok {
-			waiting = append(waiting, WaitingGang{Key: key, Verdict: a.last})
+			by[key] = string(a.by)
+			all = append(all, waiting{WaitingGang: WaitingGang{Key: key, Verdict: a.last}})
 		}
 	}
 	g.waits.mu.Unlock()
 
 	g.mu.Lock()
-	for i := range waiting {
-		w := &waiting[i]
-		w.Pods = g.podsOf(g.roster.Pending(w.Key))
-		status, _ := g.roster.Status(w.Key)
-		w.Spec = status.Spec
+	defer g.mu.Unlock()
+	for i := range all {
+		all[i].by = g.pods[by[all[i].Key]]
 	}
-	g.mu.Unlock()
-	waiting = slices.DeleteFunc(waiting, func(w WaitingGang) bool { return len(w.Pods) == 0 })
-	slices.SortFunc(waiting, func(a, b WaitingGang) int {
-		first, second := a.Pods[0], b.Pods[0]
+	all = slices.DeleteFunc(all, func(w waiting) bool { return w.by == nil })
+	slices.SortFunc(all, func(a, b waiting) int {
 		return cmp.Or(
-			cmp.Compare(corev1helpers.PodPriority(second), corev1helpers.PodPriority(first)),
-			first.CreationTimestamp.Compare(second.CreationTimestamp.Time),
+			cmp.Compare(corev1helpers.PodPriority(b.by), corev1helpers.PodPriority(a.by)),
+			a.by.CreationTimestamp.Compare(b.by.CreationTimestamp.Time),
 			cmp.Compare(a.Key.String(), b.Key.String()),
 		)
 	})
-	return waiting
+	var first []WaitingGang
+	for _, w := range all[:min(most, len(all))] {
+		status, _ := g.roster.Status(w.Key)
+		w.Pods, w.Spec = g.podsOf(g.roster.Pending(w.Key)), status.Spec
+		if len(w.Pods) > 0 {
+			first = append(first, w.WaitingGang)
+		}
+	}
+	return first
 }
 
 // Alike returns equal text for pods that need equal nodes and pull the same images.
@@ -129,10 +139,16 @@ func (i *Images) Foreseen() []Foreseen {
 // Seeds chooses what is to be pulled ahead for a demand, and promises it.
 func (i *Images) Seeds(d image.Demand, budget *image.SeedBudget) []Seed {
 	i.advance()
+	i.mu.RLock() // the choice looks at every node, and the scheduling cycle reads as well
+	chosen := i.inventory.Seeds(d, budget)
+	i.mu.RUnlock()
+	if len(chosen) == 0 {
+		return nil
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	var seeds []Seed
-	for _, seed := range i.inventory.Seeds(d, budget) {
+	for _, seed := range chosen {
 		i.seeds++
 		id := fmt.Sprint("seed/", i.seeds)
 		i.inventory.Pulling(id, "", seed.Node, seed.Needs, i.clock.Now())

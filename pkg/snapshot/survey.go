@@ -29,16 +29,10 @@ func (i *Images) Find() ([]image.Found, Rates) {
 // Where returns what is known of one image, however its name is spelt, and the nodes
 // that have it and pull it; ok is false if that is nothing.
 func (i *Images) Where(name string) (f image.Found, have, pull []string, ok bool) {
-	key := imagename.Key(name)
-	all, _ := i.Find()
-	at := slices.IndexFunc(all, func(f image.Found) bool { return f.Key == key })
-	if at < 0 {
-		return image.Found{}, nil, nil, false
-	}
+	i.advance()
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	have, pull = i.inventory.Where(key)
-	return all[at], have, pull, true
+	return i.inventory.Where(imagename.Key(name))
 }
 
 // Survey returns what a node has and pulls; ok is false if it is not known.

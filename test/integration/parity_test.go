@@ -141,12 +141,11 @@ func (g *guesses) Estimates(_ *v1.Pod, _ int, nodes []fwk.NodeInfo) []image.Esti
 	}
 	return all
 }
-func (g *guesses) FitEverywhere(*v1.Pod) bool { return true }
-func (g *guesses) Fit(*v1.Pod, *v1.Node) bool { return true }
-func (g *guesses) Warm(*v1.Pod) []string      { return append([]string{"gone"}, g.warm...) }
-func (g *guesses) Reserve(*v1.Pod, string)    {}
-func (g *guesses) Unreserve(*v1.Pod)          {}
-func (g *guesses) Bound(*v1.Pod)              {}
+func (g *guesses) Fit(*v1.Pod) func(*v1.Node) bool { return nil }
+func (g *guesses) Warm(*v1.Pod) []string           { return append([]string{"gone"}, g.warm...) }
+func (g *guesses) Reserve(*v1.Pod, string)         {}
+func (g *guesses) Unreserve(*v1.Pod)               {}
+func (g *guesses) Bound(*v1.Pod)                   {}
 
 // randomCluster returns a scheduler with both profiles that knows some nodes, and
 // pods that run on them.

@@ -7,19 +7,19 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 )
 
-// heldKey marks the cycles of pods whose images some node cannot hold.
+// heldKey is where PreFilter leaves which nodes can hold the images of a pod.
 const heldKey fwk.StateKey = Name + "/held"
 
-type held struct{}
+type held func(*v1.Node) bool
 
-// Clone returns the mark itself.
-func (held) Clone() fwk.StateData { return held{} }
+// Clone returns the same: nothing in it changes.
+func (h held) Clone() fwk.StateData { return h }
 
 // Filter refuses a node whose disk cannot hold the pod's images even if it held
 // nothing else. It is certain of that where somebody stated how large the disk is;
 // elsewhere such a node is the last choice, see PreScore.
-func (pl *ImagePull) Filter(_ context.Context, state fwk.CycleState, pod *v1.Pod, node fwk.NodeInfo) *fwk.Status {
-	if _, err := state.Read(heldKey); err == nil && !pl.images.Fit(pod, node.Node()) {
+func (pl *ImagePull) Filter(_ context.Context, state fwk.CycleState, _ *v1.Pod, node fwk.NodeInfo) *fwk.Status {
+	if may, err := state.Read(heldKey); err == nil && !may.(held)(node.Node()) {
 		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "the images do not fit on the node's disk")
 	}
 	return nil

@@ -28,8 +28,8 @@ const (
 // hold the images, as far as is known.
 func (pl *ImagePull) PreFilter(ctx context.Context, state fwk.CycleState, pod *v1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
 	skip := fwk.NewStatus(fwk.Skip)
-	if !pl.images.FitEverywhere(pod) {
-		state.Write(heldKey, held{})
+	if may := pl.images.Fit(pod); may != nil {
+		state.Write(heldKey, held(may))
 		skip = nil
 	}
 	if len(nodes) <= maxWarm+maxOthers || pl.asksElsewhere(pod) || snapshot.InTrial(state) || snapshot.IsMember(pod) {

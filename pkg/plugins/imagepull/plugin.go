@@ -26,10 +26,9 @@ type Images interface {
 	// Estimates returns what the pod's images cost on each node while others are
 	// pulled elsewhere, or nil if that makes no difference.
 	Estimates(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []image.Estimate
-	// FitEverywhere reports whether no node is known to be too small for the pod's
-	// images, and Fit whether one may hold them.
-	FitEverywhere(pod *v1.Pod) bool
-	Fit(pod *v1.Pod, node *v1.Node) bool
+	// Fit returns which nodes may hold the pod's images, for concurrent use; nil if all
+	// may, as far as is known.
+	Fit(pod *v1.Pod) (may func(*v1.Node) bool)
 	// Warm returns the nodes that stand out because they have the images, the
 	// ones that are ready first leading.
 	Warm(pod *v1.Pod) []string
