@@ -75,7 +75,7 @@ func apiServer(t *testing.T, pods forwarder) (kubeconfig string) {
 	mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
 		list := v1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"}}
 		for _, name := range []string{"standby", "leader"} {
-			if r.URL.Query().Get("labelSelector") == "app.kubernetes.io/name=muster-scheduler" && pods[name] != "" {
+			if r.URL.Query().Get("labelSelector") == "app.kubernetes.io/name=muster-scheduler" && r.URL.Query().Get("fieldSelector") == "status.phase=Running" && pods[name] != "" {
 				list.Items = append(list.Items, v1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "muster-system", Name: name}})
 			}
 		}

@@ -95,6 +95,11 @@ func TestStepsThatAreLost(t *testing.T) {
 	j := New(10)
 	next := j.Next()
 	_, _, _, more := j.Steps(next)
+	select {
+	case <-more:
+		t.Error("somebody was told of a step that did not come")
+	default:
+	}
 	for i := range steps + 10 {
 		tell(j, after(i), Name{"ns", fmt.Sprint(i % 2)}, []Place{Active, Backoff}[i/2%2], Cause{})
 	}

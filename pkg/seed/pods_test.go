@@ -200,3 +200,15 @@ func TestPodsAreCollected(t *testing.T) {
 		t.Errorf("%v, %v; want no pod", list, err)
 	}
 }
+
+func TestPodsOfTheProcessBeforeAreDeleted(t *testing.T) {
+	t.Parallel()
+	client, which := fake.NewClientset(), ""
+	client.PrependReactor("delete-collection", "pods", func(action k8stesting.Action) (bool, runtime.Object, error) {
+		which = action.GetNamespace() + " " + action.(k8stesting.DeleteCollectionAction).GetListRestrictions().Labels.String()
+		return true, nil, nil
+	})
+	if err := newPods(t, client).adopt(t.Context()); err != nil || which != "seeds "+Label+"=pod" {
+		t.Errorf("adopt deletes %q, %v", which, err)
+	}
+}

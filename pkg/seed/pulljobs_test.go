@@ -138,3 +138,16 @@ func TestAPullJobForEachImage(t *testing.T) {
 		t.Errorf("%v, %v; want nothing left of what was not begun", list, err)
 	}
 }
+
+func TestPullJobsOfTheProcessBeforeAreDeleted(t *testing.T) {
+	t.Parallel()
+	b, client := newPullJobs(kruise)
+	which := ""
+	client.PrependReactor("delete-collection", "imagepulljobs", func(action k8stesting.Action) (bool, runtime.Object, error) {
+		which = action.GetNamespace() + " " + action.(k8stesting.DeleteCollectionAction).GetListRestrictions().Labels.String()
+		return true, nil, nil
+	})
+	if err := b.adopt(t.Context()); err != nil || which != "seeds "+Label+"=imagepulljob" {
+		t.Errorf("adopt deletes %q, %v", which, err)
+	}
+}

@@ -23,13 +23,14 @@ import (
 
 // fakeActuator does nothing, and says how far it is with that.
 type fakeActuator struct {
-	lacks  []string // what the cluster lacks, each time that it is asked
-	asked  int
-	refuse bool
-	begun  []string
-	at     map[string]progress
-	stuck  bool // collecting fails
-	kept   int  // what is not collected
+	adopted int      // times that it ended what was begun before
+	lacks   []string // what the cluster lacks, each time that it is asked
+	asked   int
+	refuse  bool
+	begun   []string
+	at      map[string]progress
+	stuck   bool // collecting fails
+	kept    int  // what is not collected
 }
 
 func (f *fakeActuator) name() string { return Pods }
@@ -41,8 +42,12 @@ func (f *fakeActuator) usable(context.Context) (string, error) {
 	return "", nil
 }
 
-func (f *fakeActuator) can(node *v1.Node) bool      { return node.Name != "unable" }
-func (f *fakeActuator) adopt(context.Context) error { return nil }
+func (f *fakeActuator) can(node *v1.Node) bool { return node.Name != "unable" }
+
+func (f *fakeActuator) adopt(context.Context) error {
+	f.adopted++
+	return nil
+}
 
 func (f *fakeActuator) begin(_ context.Context, seed snapshot.Seed, _ *v1.Pod, _ string) (string, error) {
 	if f.refuse {
@@ -227,6 +232,9 @@ func TestItWaitsForTheCluster(t *testing.T) {
 		began := s.clock.Now()
 		if !s.choose(t.Context()) || s.actuator != actuator(does) {
 			t.Error("it found no actuator")
+		}
+		if does.adopted != 1 {
+			t.Errorf("what was begun before was ended %d times", does.adopted)
 		}
 		// 2, 4 … 256 s, and then twice the longest.
 		if got, want := s.clock.Now().Sub(began), 510*time.Second+2*lastAsk; got != want {

@@ -48,6 +48,13 @@ func TestASeedIsAPromiseUntilItEnds(t *testing.T) {
 	puller.Spec.SchedulerName = ""
 	s.Pulls(seed, puller)
 	s.podHandler().OnAdd(puller, false)
+	s.podHandler().OnDelete(puller)
+	if got := s.cold(); got != 10 || len(s.Seeds(s.demand(), &image.SeedBudget{Bytes: 1e9})) != 0 {
+		t.Errorf("once the pod that pulled is gone a pod waits %v s, want 10", got)
+	}
+	seed = s.seed(t) // the promise went with the pod
+	s.Pulls(seed, puller)
+	s.podHandler().OnAdd(puller, false)
 	if got := s.cold(); got != 10 {
 		t.Errorf("while a pod pulls the seed another waits %v s, want 10", got)
 	}
@@ -71,13 +78,16 @@ func TestForeseenIsWhatCameTogether(t *testing.T) {
 		t.Errorf("nobody asked, and %+v are expected", got)
 	}
 	s.Foresee()
+	strange := s.pod("strange", "", v1.PodPending)
+	strange.Spec.SchedulerName = "another"
+	s.Bound(strange)
 	for _, uid := range []string{"a", "b", "c", "d", "e", "f"} {
 		bind(uid)
 		s.clock.SetTime(s.clock.Now().Add(10 * time.Second))
 	}
 	got := s.Foreseen()
-	if len(got) != 1 || got[0].Like.Name != "f" || got[0].Pods < 1 {
-		t.Errorf("%+v are expected, want some like the last", got)
+	if len(got) != 1 || got[0].Like.Name != "f" || got[0].Pods != 6 {
+		t.Errorf("%+v are expected, want as many as came, like the last", got)
 	}
 }
 

@@ -166,6 +166,9 @@ func (s *story) step(t *testing.T, d *datadriven.TestData) {
 		s.q.MoveAllToActiveOrBackoffQueue(logger, fwk.ClusterEvent{Resource: fwk.PersistentVolumeClaim, ActionType: fwk.Add}, nil, nil, nil)
 	case "node":
 		s.q.MoveAllToActiveOrBackoffQueue(logger, fwk.ClusterEvent{Resource: fwk.Node, ActionType: fwk.Add}, nil, node, nil)
+	case "given-up":
+		s.q.MoveAllToActiveOrBackoffQueue(logger, fwk.ClusterEvent{Resource: fwk.WildCard, ActionType: fwk.All, CustomLabel: "RoomGivenUp"}, nil, nil,
+			func(p *v1.Pod) bool { return p.Name == name })
 	case "pod-gone":
 		s.q.MoveAllToActiveOrBackoffQueue(logger, framework.EventAssignedPodDelete, pod, nil, nil)
 	case "activate":

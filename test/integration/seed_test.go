@@ -46,18 +46,24 @@ func anywhere(pods ...*v1.Pod) []*v1.Pod {
 func (c *cluster) waitPulled(image string, nodes ...string) {
 	c.t.Helper()
 	c.wait(fmt.Sprintf("%v to have %s", nodes, image), func() (bool, string) {
-		var have []string
-		list, err := c.client.CoreV1().Nodes().List(c.t.Context(), metav1.ListOptions{})
-		if err != nil {
-			return false, err.Error()
-		}
-		for _, node := range list.Items {
-			if slices.ContainsFunc(node.Status.Images, func(i v1.ContainerImage) bool { return slices.Contains(i.Names, image) }) {
-				have = append(have, node.Name)
-			}
-		}
+		have := c.having(image)
 		return slices.Equal(have, nodes), fmt.Sprint(have)
 	})
+}
+
+// having returns the nodes that say that they have an image.
+func (c *cluster) having(image string) (names []string) {
+	c.t.Helper()
+	list, err := c.client.CoreV1().Nodes().List(c.t.Context(), metav1.ListOptions{})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, node := range list.Items {
+		if slices.ContainsFunc(node.Status.Images, func(i v1.ContainerImage) bool { return slices.Contains(i.Names, image) }) {
+			names = append(names, node.Name)
+		}
+	}
+	return names
 }
 
 // seeding returns the pods that pull.
@@ -170,17 +176,8 @@ func TestRolloutsArePulledAhead(t *testing.T) {
 	})
 	c.waitBound("web", 5)
 	c.wait("three nodes to pull it ahead", func() (bool, string) {
-		var have []string
-		nodes, err := c.client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
-		if err != nil {
-			return false, err.Error()
-		}
 		on := c.byNode("web")
-		for _, node := range nodes.Items {
-			if on[node.Name] == 0 && slices.ContainsFunc(node.Status.Images, func(i v1.ContainerImage) bool { return slices.Contains(i.Names, model.Name) }) {
-				have = append(have, node.Name)
-			}
-		}
+		have := slices.DeleteFunc(c.having(model.Name), func(node string) bool { return on[node] > 0 })
 		return len(have) == 3, fmt.Sprint(have)
 	})
 }

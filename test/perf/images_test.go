@@ -129,9 +129,6 @@ func playImages(b *testing.B, name, who string, seed uint64) imagesRecord {
 		b.Fatal(err)
 	}
 	if *imagesOut != "" {
-		if err := os.MkdirAll(*imagesOut, 0o755); err != nil {
-			b.Fatal(err)
-		}
 		if err := appendRecord(*imagesOut, r); err != nil {
 			b.Fatal(err)
 		}
@@ -491,20 +488,20 @@ const imagesTelling = 5.0
 // imagesRecord is what one run measured, in seconds of the trace and bytes.
 type imagesRecord struct {
 	pulls.Case
-	Scheduler  string       `json:"scheduler"`
-	Kubelets   bool         `json:"kubelets"`
-	Speed      float64      `json:"speed"`
-	Pods       int          `json:"pods"`
-	Gangs      int          `json:"gangs"`
-	LargeGangs int          `json:"largeGangs"` // of 8 and more
+	Scheduler  string             `json:"scheduler"`
+	Kubelets   bool               `json:"kubelets"`
+	Speed      float64            `json:"speed"`
+	Pods       int                `json:"pods"`
+	Gangs      int                `json:"gangs"`
+	LargeGangs int                `json:"largeGangs"` // of 8 and more
 	Wait       pulls.Distribution `json:"wait"`       // of a pod, from its node to its start
 	All        pulls.Distribution `json:"gangStart"`  // from creation to the last start
 	Large      pulls.Distribution `json:"largeGangStart"`
-	Bytes      int64        `json:"bytes"`
-	Predicted  int          `json:"predicted"` // pods of which a telling wait was expected
+	Bytes      int64              `json:"bytes"`
+	Predicted  int                `json:"predicted"` // pods of which a telling wait was expected
 	Off        pulls.Distribution `json:"off"`       // |observed - expected| / expected, of these
-	Simulated  simulated    `json:"simulated"`
-	Start      time.Time    `json:"start"`
+	Simulated  simulated          `json:"simulated"`
+	Start      time.Time          `json:"start"`
 }
 
 // simulated is the means that the simulation comes to. Large is from a gang's node to its

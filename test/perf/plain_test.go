@@ -3,7 +3,6 @@ package perf
 import (
 	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -88,9 +87,6 @@ func plain(b *testing.B, pods string, which sandbox.Which) plainRecord {
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(float64(r.Pods)/r.Wall, "pods/s")
 	if *plainOut != "" {
-		if err := os.MkdirAll(*plainOut, 0o755); err != nil {
-			b.Fatal(err)
-		}
 		if err := appendRecord(*plainOut, r); err != nil {
 			b.Fatal(err)
 		}
@@ -117,21 +113,8 @@ func plainTable(records []plainRecord) string {
 	var t strings.Builder
 	t.WriteString("| images of the pods | scheduler | runs | pods/s | least-most | scheduler CPU ms/pod | control plane CPU ms/pod | scheduler's heap MiB | others' CPU s |\n" +
 		strings.Repeat("|---", 9) + "|\n")
-	seen := map[[2]string]bool{}
-	for _, first := range records {
-		key := [2]string{first.Images, first.Scheduler}
-		if seen[key] {
-			continue
-		}
-		seen[key] = true
-		of := func(value func(plainRecord) float64) (values []float64) {
-			for _, r := range records {
-				if r.Images == first.Images && r.Scheduler == first.Scheduler {
-					values = append(values, value(r))
-				}
-			}
-			return values
-		}
+	for _, runs := range grouped(records, func(r plainRecord) [2]string { return [2]string{r.Images, r.Scheduler} }) {
+		first, of := runs[0], func(value func(plainRecord) float64) []float64 { return values(runs, value) }
 		speeds := of(func(r plainRecord) float64 { return float64(r.Pods) / r.Wall })
 		fmt.Fprintf(&t, "| %s | %s | %d | %.0f | %.0f-%.0f | %.2f | %.2f | %.0f | %.0f |\n", first.Images, first.Scheduler, len(speeds),
 			median(speeds), slices.Min(speeds), slices.Max(speeds),

@@ -58,7 +58,21 @@ func etcdCPU(r record) float64            { return r.perPod(r.EtcdCPU) }
 func schedulerCPUPerPod(r record) float64 { return r.perPod(r.SchedulerCPU) }
 func foreignPercent(r record) float64     { return 100 * r.ForeignCPU }
 
-func values(runs []record, of func(record) float64) []float64 {
+// grouped returns the records by what they have in common, in the order of the first of each.
+func grouped[R any, K comparable](records []R, key func(R) K) (groups [][]R) {
+	at := map[K]int{}
+	for _, r := range records {
+		i, ok := at[key(r)]
+		if !ok {
+			i = len(groups)
+			at[key(r)], groups = i, append(groups, nil)
+		}
+		groups[i] = append(groups[i], r)
+	}
+	return groups
+}
+
+func values[R any](runs []R, of func(R) float64) []float64 {
 	v := make([]float64, len(runs))
 	for i, r := range runs {
 		v[i] = of(r)

@@ -51,11 +51,11 @@ func (r waitingRecord) foreignPercent() float64 {
 
 // keep adds the record and the profiles to the folder.
 func (r waitingRecord) keep(dir, heap, profile string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := appendRecord(dir, r); err != nil {
 		return err
 	}
 	name := filepath.Join(dir, fmt.Sprintf("%s-%s-%s", r.Shape, r.Variant, r.Start.UTC().Format("150405")))
-	errs := []error{appendRecord(dir, r), os.WriteFile(name+"-heap.prof", []byte(heap), 0o644)}
+	errs := []error{os.WriteFile(name+"-heap.prof", []byte(heap), 0o644)}
 	if profile != "" {
 		errs = append(errs, os.WriteFile(name+"-cpu.prof", []byte(profile), 0o644))
 	}
@@ -73,11 +73,7 @@ func waitingTable(records []waitingRecord) string {
 		byVariant[r.Variant] = append(byVariant[r.Variant], r)
 	}
 	of := func(variant string, value func(waitingRecord) float64) []float64 {
-		var v []float64
-		for _, r := range byVariant[variant] {
-			v = append(v, value(r))
-		}
-		return v
+		return values(byVariant[variant], value)
 	}
 	var t strings.Builder
 	t.WriteString("| waiting | runs | pods/s | least-most | of the first | pods/s alone | of the first | scheduler CPU ms/pod | of the first | " +
