@@ -43,9 +43,9 @@ func (k *knows) Estimates(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []image
 	if !all.Known || k.Same(needs) {
 		return nil
 	}
-	var estimates []image.Estimate
-	for _, node := range nodes {
-		estimates = append(estimates, all.Of(node.Node().Name))
+	estimates := make([]image.Estimate, len(nodes)) // as package snapshot does
+	for i, node := range nodes {
+		estimates[i] = all.Of(node.Node().Name)
 	}
 	return estimates
 }
