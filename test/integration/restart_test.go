@@ -16,7 +16,7 @@ const killed = 64
 // n of 64 members, and starts another, which completes the gang.
 func TestGangIsWholeAfterTheSchedulerWasKilled(t *testing.T) {
 	t.Parallel()
-	x := newTrial(t, "muster-killed")
+	x := newTrialWith(t, "muster-killed", longDeadline, nil)
 	for _, n := range []int{0, 1, 31, 63, 64} {
 		t.Run(fmt.Sprintf("after %d bindings", n), func(t *testing.T) {
 			c := x.cluster(t, "32", "32")
@@ -41,7 +41,7 @@ func TestGangIsWholeAfterTheSchedulerWasKilled(t *testing.T) {
 // next one does; either way the gang goes on.
 func TestRestartInEveryState(t *testing.T) {
 	t.Parallel()
-	x := newTrial(t, "muster-restarted")
+	x := newTrialWith(t, "muster-restarted", longDeadline, nil)
 	fill := func(c *cluster) {
 		c.create(c.pod("tenant", "1"))
 		c.waitBound("tenant", 1)

@@ -90,7 +90,7 @@ func TestBindingThatArrivesAfterTheRollBack(t *testing.T) {
 // where they were planned get another node, and the gang is whole.
 func TestGangGoesElsewhereIfBindingsToOneNodeFail(t *testing.T) {
 	t.Parallel()
-	x := newTrial(t, "muster-elsewhere")
+	x := newTrialWith(t, "muster-elsewhere", longDeadline, nil)
 	c := x.cluster(t, "4", "4")
 	broken := c.ns + "-0"
 	x.proxy.deal(c.ns, refuse(internal).when(func(b binding) bool { return b.node == broken }))
@@ -177,7 +177,7 @@ func TestGangThatWasWholeIsNeverRolledBack(t *testing.T) {
 // and the refused member is tried again, not without pause, until it is bound.
 func TestGangIsKeptIfThatIsAsked(t *testing.T) {
 	t.Parallel()
-	x := newTrialWith(t, "muster-keeping", map[string]any{"onBindFailure": "Keep"})
+	x := newTrialWith(t, "muster-keeping", shortDeadline, map[string]any{"onBindFailure": "Keep"})
 	c := x.cluster(t, roomToSpare...)
 	x.proxy.deal(c.ns, refuse(forbidden).onOne())
 	c.replicas("gang", faultyMembers, fmt.Sprint(faultyMembers), "1")
