@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -22,7 +23,11 @@ func run() int {
 	defer stop()
 	klog.SetLogger(logr.Discard()) // errors are returned; libraries would tell them a second time
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
-	if err := cli.NewCommand(streams).ExecuteContext(ctx); err != nil {
+	err := cli.NewCommand(streams).ExecuteContext(ctx)
+	if answer, ok := errors.AsType[cli.ExitError](err); ok {
+		return answer.Code
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		return 1
 	}

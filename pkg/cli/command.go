@@ -20,6 +20,13 @@ import (
 	"github.com/muster-scheduler/muster/pkg/version"
 )
 
+// ExitError is an answer that the process ends with, such as that something does not fit. Users
+// have been told.
+type ExitError struct{ Code int }
+
+// Error implements error.
+func (e ExitError) Error() string { return fmt.Sprintf("exit status %d", e.Code) }
+
 // options are those that all commands share.
 type options struct {
 	genericiooptions.IOStreams
@@ -52,7 +59,7 @@ its namespace are needed; or at --scheduler-url.`,
 	cmd.SetErr(streams.ErrOut)
 	o.config.AddFlags(cmd.PersistentFlags())
 	o.reach.addFlags(cmd.PersistentFlags())
-	cmd.AddCommand(whyCommand(o), queueCommand(o), gangsCommand(o), imagesCommand(o))
+	cmd.AddCommand(whyCommand(o), queueCommand(o), gangsCommand(o), imagesCommand(o), fitCommand(o), snapshotCommand(o), replayCommand(o))
 	return cmd
 }
 
@@ -91,8 +98,13 @@ func (o *options) ask(ctx context.Context, question func(s *scheduler, namespace
 
 // addOutput adds the flags of commands that list.
 func (o *options) addOutput(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&o.output, "output", "o", "", "json, yaml or wide; by default a table")
+	o.addFormat(cmd)
 	cmd.Flags().BoolVarP(&o.all, "all-namespaces", "A", false, "of all namespaces, for which the right to list all pods is needed")
+}
+
+// addFormat adds the flag of commands that print an object or a table.
+func (o *options) addFormat(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&o.output, "output", "o", "", "json, yaml or wide; by default a table")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "yaml", "wide"}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		switch o.output {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -206,9 +207,38 @@ func (s *scheduler) get(ctx context.Context, path string, into any) error {
 }
 
 func (s *scheduler) open(ctx context.Context, path string) (io.ReadCloser, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+v1alpha1.Prefix+path, nil)
+	return s.request(ctx, http.MethodGet, path, nil)
+}
+
+// send sends an object to a path below the state's prefix and reads the one that is answered.
+func (s *scheduler) send(ctx context.Context, path string, object, into any) error {
+	text, err := json.Marshal(object)
+	if err != nil {
+		return err
+	}
+	if s.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.timeout)
+		defer cancel()
+	}
+	body, err := s.request(ctx, http.MethodPost, path, bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if err := json.NewDecoder(body).Decode(into); err != nil {
+		return fmt.Errorf("the scheduler's answer is no JSON: %w", err)
+	}
+	return nil
+}
+
+func (s *scheduler) request(ctx context.Context, method, path string, body io.Reader) (io.ReadCloser, error) {
+	request, err := http.NewRequestWithContext(ctx, method, s.base+v1alpha1.Prefix+path, body)
 	if err != nil {
 		return nil, err
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
 	}
 	response, err := s.client.Do(request)
 	if err != nil {

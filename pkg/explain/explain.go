@@ -19,8 +19,21 @@ import (
 // what is short, by how much on the nearest node, and whether it is scattered over
 // nodes; and what would have it start.
 func NoFit(v gang.Verdict) string {
+	ways := help(v)
+	return noFit(fmt.Sprintf("gang %s: %d of %d members fit%s", v.Gang, v.Placed+v.Fit, v.Min, within(v)), v, ways)
+}
+
+// NoFitAlone is the like of it for pods of no gang, which were tried together.
+func NoFitAlone(pods string, v gang.Verdict) string {
+	v.Roles = append(v.Roles, gang.RoleFit{}) // no minimum would help
+	ways := help(v)
+	v.Roles = nil
+	return noFit(fmt.Sprintf("%s: %d of %d fit", pods, v.Fit, v.Need), v, ways)
+}
+
+func noFit(subject string, v gang.Verdict, ways []string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "gang %s: %d of %d members fit%s", v.Gang, v.Placed+v.Fit, v.Min, within(v))
+	b.WriteString(subject)
 	for _, r := range v.Roles {
 		fmt.Fprintf(&b, "; role %s: %d of %d fit", r.Name, r.Fit, r.Min)
 	}
@@ -51,8 +64,8 @@ func NoFit(v gang.Verdict) string {
 	if v.Note != "" {
 		fmt.Fprintf(&b, "; %s", v.Note)
 	}
-	if helps := help(v); len(helps) > 0 {
-		fmt.Fprintf(&b, "; it would start with %s", strings.Join(helps, ", or with "))
+	if len(ways) > 0 {
+		fmt.Fprintf(&b, "; it would start with %s", strings.Join(ways, ", or with "))
 	}
 	return b.String()
 }

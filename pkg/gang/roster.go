@@ -377,3 +377,14 @@ func (r *Roster) Pending(key Key) []string {
 	}
 	return uids
 }
+
+// Group returns what a gang's own object states, nil if there is none.
+func (r *Roster) Group(key Key) *Group {
+	if g := r.gangs[key]; g != nil {
+		return g.group
+	}
+	return nil
+}
+
+// MaxMembers is the largest minimum that a gang may state.
+func (r *Roster) MaxMembers() int { return r.maxMembers }

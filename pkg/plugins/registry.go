@@ -14,10 +14,13 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler"
+	"k8s.io/kubernetes/pkg/scheduler/apis/config"
 	"k8s.io/kubernetes/pkg/scheduler/backend/queue"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 
+	"github.com/muster-scheduler/muster/pkg/fit"
 	"github.com/muster-scheduler/muster/pkg/journal"
 	"github.com/muster-scheduler/muster/pkg/plugins/args"
 	"github.com/muster-scheduler/muster/pkg/plugins/gangbind"
@@ -81,6 +84,17 @@ func (set *Set) Queue(inner queue.SchedulingQueue, backoff state.Backoff) (*stat
 	q := state.NewQueue(ganggate.NewAnteroom(inner, shared.Gangs), moves, backoff)
 	shared.Gangs.ActivateWith(q.Activate)
 	return q, state.New(moves, shared.Gangs, shared.Images)
+}
+
+// Fits returns who answers whether pods would fit in a scheduler that was built from
+// this set's plugins, or nil if none of them plans.
+func (set *Set) Fits(sched *scheduler.Scheduler, c *config.KubeSchedulerConfiguration) *fit.Planner {
+	set.states.mu.Lock()
+	defer set.states.mu.Unlock()
+	if set.states.shared == nil {
+		return nil
+	}
+	return fit.New(sched, c, set.states.shared)
 }
 
 // Registry returns the factories of the plugins.

@@ -148,7 +148,7 @@ func run(ctx context.Context, flags *pflag.FlagSet, opts *options.Options) error
 	if err != nil {
 		return err
 	}
-	server, err := serve(ctx, cc, sched, Attach(logger, sched, set, Backoff(&cc.ComponentConfig)))
+	server, err := serve(ctx, cc, sched, Attach(logger, sched, set, &cc.ComponentConfig))
 	if err != nil {
 		return err
 	}
@@ -165,11 +165,15 @@ func run(ctx context.Context, flags *pflag.FlagSet, opts *options.Options) error
 
 // Attach gives a scheduler what its plugins cannot have by themselves: a queue
 // that members wait outside of and of which a journal is kept, and the word that it
-// schedules now. The scheduler must have been built from the set, and have no pods
-// yet. It returns what the scheduler knows.
-func Attach(logger klog.Logger, sched *scheduler.Scheduler, set *plugins.Set, backoff state.Backoff) *state.State {
-	queue, known := set.Queue(sched.SchedulingQueue, backoff)
+// schedules now. The scheduler must have been built from the set, by the configuration, and
+// have no pods yet. It returns what the scheduler knows.
+func Attach(logger klog.Logger, sched *scheduler.Scheduler, set *plugins.Set, c *config.KubeSchedulerConfiguration) *state.State {
+	queue, known := set.Queue(sched.SchedulingQueue, backoff(c))
 	sched.SchedulingQueue, sched.NextEntity = queue, queue.Pop
+	if fits := set.Fits(sched, c); fits != nil {
+		sched.NextEntity = fits.Between(sched.NextEntity)
+		known.AskOf(fits)
+	}
 	sched.FailureHandler = queue.OnFailure(sched.FailureHandler)
 	for _, fw := range sched.Profiles {
 		fw.SetPodActivator(queue)
@@ -178,8 +182,8 @@ func Attach(logger klog.Logger, sched *scheduler.Scheduler, set *plugins.Set, ba
 	return known
 }
 
-// Backoff is how long the queue keeps refused pods from their next attempt.
-func Backoff(c *config.KubeSchedulerConfiguration) state.Backoff {
+// backoff is how long the queue keeps refused pods from their next attempt.
+func backoff(c *config.KubeSchedulerConfiguration) state.Backoff {
 	return state.Backoff{First: time.Duration(c.PodInitialBackoffSeconds) * time.Second, Most: time.Duration(c.PodMaxBackoffSeconds) * time.Second}
 }
 

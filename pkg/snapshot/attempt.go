@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"context"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -73,4 +74,24 @@ func (a *Attempt) Planned() {
 func (a *Attempt) end(result string) {
 	metrics.Attempts.WithLabelValues(string(a.cause), result).Inc()
 	metrics.PlanDuration.WithLabelValues(a.size).Observe(a.gangs.clock.Since(a.began).Seconds())
+}
+
+// Plan has the planner place the pods of a turn in the cluster as these nodes, of one cycle, show it.
+func (ws *Worlds) Plan(ctx context.Context, nodes []fwk.NodeInfo, pods []*v1.Pod, turn gang.Turn) (gang.Placement, gang.Verdict, error) {
+	world, cluster, classes, err := ws.New(ctx, nodes, pods, turn)
+	if err != nil {
+		return nil, gang.Verdict{}, err
+	}
+	slots, verdict := gang.Plan(cluster, turn, classes, world)
+	if err := world.Err(); err != nil {
+		return nil, gang.Verdict{}, err
+	}
+	verdict.Ahead = world.Ahead(verdict.Order)
+	if !world.Ordered() {
+		verdict.Order = nil
+	}
+	if slots == nil {
+		verdict.Note, verdict.Hope = world.Note(), gang.HopeOf(verdict, classes, cluster)
+	}
+	return slots, verdict, nil
 }

@@ -23,7 +23,8 @@ import (
 
 // Authorize has the requests for the state authorized as listing the objects that they
 // tell of, the pods of a namespace, all pods, or nodes: whoever may see the pods may see why
-// they wait, and nobody has to be given another right.
+// they wait, and nobody has to be given another right. Whoever may create pods may ask what
+// would become of them. For recordings, a right is given to their path.
 func Authorize(next request.RequestInfoResolver) request.RequestInfoResolver { return authorize{next} }
 
 type authorize struct{ next request.RequestInfoResolver }
@@ -32,15 +33,19 @@ type authorize struct{ next request.RequestInfoResolver }
 func (a authorize) NewRequestInfo(r *http.Request) (*request.RequestInfo, error) {
 	info, err := a.next.NewRequestInfo(r)
 	rest, ok := strings.CutPrefix(r.URL.Path, v1alpha1.Prefix)
-	if err != nil || !ok {
-		return info, err
+	first, of, _ := strings.Cut(rest, "/")
+	if err != nil || !ok || first == recordings {
+		return info, err // recordings name what is in all namespaces: that right is given for their path
 	}
 	info.IsResourceRequest, info.Verb, info.APIVersion, info.Resource = true, "list", "v1", "pods"
-	switch first, of, _ := strings.Cut(rest, "/"); first {
+	switch first {
 	case "images", "nodes":
 		info.Resource = "nodes"
 	case "namespaces":
-		info.Namespace, _, _ = strings.Cut(of, "/")
+		info.Namespace, of, _ = strings.Cut(of, "/")
+		if of == reviews {
+			info.Verb = "create" // of the pods that would be
+		}
 	}
 	return info, nil
 }
@@ -81,6 +86,7 @@ func (s *State) Handler(leads func() bool, stop <-chan struct{}) http.Handler {
 		gangs := s.Gang(r.PathValue("namespace"), r.PathValue("name"))
 		return found(gangs, len(gangs.Items) > 0, "gangs", r)
 	})
+	server.reviewing(mux)
 	answer("images", func(*http.Request) (any, error) { return s.Images(), nil })
 	answer("images/{name...}", func(r *http.Request) (any, error) {
 		image, ok := s.Image(r.PathValue("name"))
@@ -137,6 +143,10 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, get func(r *http
 	}
 	body, err := get(r)
 	<-s.turn
+	reply(w, body, err)
+}
+
+func reply(w http.ResponseWriter, body any, err error) {
 	if err != nil {
 		refuse(w, err)
 		return

@@ -32,6 +32,8 @@ type State struct {
 	images  *snapshot.Images // nil if nobody minds images
 	clock   clock.Clock
 
+	reviewer Reviewer // nil if nobody plans
+
 	mu      sync.Mutex
 	at      time.Time         // when positions were counted
 	counted map[types.UID]int // not changed after that

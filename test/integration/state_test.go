@@ -70,8 +70,13 @@ func readers(t *testing.T, p *plane, c *cluster) (admin, tenant *reader) {
 
 // ask runs kubectl muster and returns what it writes and how it ends.
 func (r *reader) ask(ctx context.Context, args ...string) (out, errOut string, err error) {
+	return r.pipe(ctx, "", args...)
+}
+
+// pipe does so with something to read from standard input.
+func (r *reader) pipe(ctx context.Context, in string, args ...string) (out, errOut string, err error) {
 	var stdout, stderr bytes.Buffer
-	cmd := cli.NewCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &stdout, ErrOut: &stderr})
+	cmd := cli.NewCommand(genericiooptions.IOStreams{In: strings.NewReader(in), Out: &stdout, ErrOut: &stderr})
 	cmd.SetArgs(append(r.flags(), args...))
 	err = cmd.ExecuteContext(ctx)
 	return stdout.String(), stderr.String(), err

@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/scheduler"
+	"k8s.io/kubernetes/pkg/scheduler/apis/config"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 	perf "k8s.io/kubernetes/test/integration/scheduler_perf"
 	"k8s.io/kubernetes/test/utils/client-go/ktesting"
@@ -27,7 +28,6 @@ import (
 	"github.com/muster-scheduler/muster/pkg/gang"
 	"github.com/muster-scheduler/muster/pkg/plugins"
 	musterscheduler "github.com/muster-scheduler/muster/pkg/scheduler"
-	"github.com/muster-scheduler/muster/pkg/state"
 )
 
 // gangNamespace is where gangs.yaml puts its pods.
@@ -38,7 +38,7 @@ func measure(b *testing.B, name, dir string) {
 	set := plugins.New()
 	perf.RunBenchmarkPerfScheduling(b, "gangs.yaml", "gangs", set.Registry(),
 		perf.WithNodeUpdateFn(func(tCtx ktesting.TContext, sched *scheduler.Scheduler, w *perf.Workload, _ *v1.NodeList) error {
-			musterscheduler.Attach(tCtx.Logger(), sched, set, state.Backoff{First: time.Second, Most: 10 * time.Second})
+			musterscheduler.Attach(tCtx.Logger(), sched, set, &config.KubeSchedulerConfiguration{PodInitialBackoffSeconds: 1, PodMaxBackoffSeconds: 10})
 			gangs, err := w.GetParam("gangs")
 			if err != nil {
 				return err

@@ -63,7 +63,7 @@ func (pl *GangPlan) PreFilterExtensions() fwk.PreFilterExtensions { return nil }
 func (pl *GangPlan) plan(ctx context.Context, by *v1.Pod, turn gang.Turn, pods []*v1.Pod, nodes []fwk.NodeInfo) (node string, status *fwk.Status) {
 	logger := klog.FromContext(ctx)
 	attempt := pl.gangs.Attempt(turn.Gang, by, len(pods))
-	slots, verdict, err := pl.place(ctx, turn, pods, nodes)
+	slots, verdict, err := pl.worlds.Plan(ctx, nodes, pods, turn)
 	if err != nil {
 		pl.gangs.Fail(turn.Gang, by, err.Error())
 		attempt.Failed()
@@ -87,24 +87,4 @@ func (pl *GangPlan) plan(ctx context.Context, by *v1.Pod, turn gang.Turn, pods [
 		return "", nil
 	}
 	return kept[string(by.UID)], nil
-}
-
-// place asks the planner about the cluster as this cycle sees it.
-func (pl *GangPlan) place(ctx context.Context, turn gang.Turn, pods []*v1.Pod, nodes []fwk.NodeInfo) (gang.Placement, gang.Verdict, error) {
-	world, cluster, classes, err := pl.worlds.New(ctx, nodes, pods, turn)
-	if err != nil {
-		return nil, gang.Verdict{}, err
-	}
-	slots, verdict := gang.Plan(cluster, turn, classes, world)
-	if err := world.Err(); err != nil {
-		return nil, gang.Verdict{}, err
-	}
-	verdict.Ahead = world.Ahead(verdict.Order)
-	if !world.Ordered() {
-		verdict.Order = nil
-	}
-	if slots == nil {
-		verdict.Note, verdict.Hope = world.Note(), gang.HopeOf(verdict, classes, cluster)
-	}
-	return slots, verdict, nil
 }
