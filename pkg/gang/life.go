@@ -180,7 +180,9 @@ type Sequence struct {
 	// their slots; empty if nobody has to.
 	Ahead []string
 	// Outlook says in words when the members are ready; empty if there is nothing to say.
-	Outlook string
+	// ImagesAt is when, in nanoseconds since 1970; 0 if nobody waits for images.
+	Outlook  string
+	ImagesAt int64
 }
 
 // Commit makes a plan the gang's own: slots is the node by UID, by the member
@@ -210,7 +212,8 @@ func (r *Roster) Commit(key Key, by string, slots Placement, seq Sequence) (todo
 		return append(todo, r.settle(g)...), nil, false, false
 	}
 	r.serial++
-	g.planID, g.verdict, g.outlook = fmt.Sprintf("%s/%d", key.Name, r.serial), "", seq.Outlook
+	g.planID, g.verdict = fmt.Sprintf("%s/%d", key.Name, r.serial), ""
+	g.outlook, g.imagesAt = seq.Outlook, seq.ImagesAt
 	g.sequence(seq)
 	goes = kept[by] != "" && g.inTurn(by)
 	if m := g.members[by]; m != nil && !goes {

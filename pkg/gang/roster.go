@@ -111,10 +111,11 @@ type gang struct {
 	refusals     int // how many vetoes this attempt has brought
 	// A gang whose plan broke rests before it is tried again, the longer the
 	// more often that happens in a row.
-	resting bool
-	broken  int
-	outlook string // what was expected of the last plan
-	verdict string // why the last attempt came to nothing; empty if it did not
+	resting  bool
+	broken   int
+	outlook  string // what was expected of the last plan
+	imagesAt int64  // when its images were expected to be ready, see Status
+	verdict  string // why the last attempt came to nothing; empty if it did not
 	start
 }
 

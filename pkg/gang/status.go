@@ -34,11 +34,15 @@ type Status struct {
 	Ready     int    // those of them that run
 	Succeeded int    // those of them that have succeeded
 	Failed    int    // members that have failed, and count no more
+	Planned   int    // members that count, and have a planned node that is not reserved yet
+	Reserved  int    // members that count, and wait with a node in the scheduler's memory for the rest
 	// Why says what the gang waits for; empty when it waits for nothing.
 	Why string
-	// Outlook says what its last plan expects of its start; empty if that is nothing
-	// to wait for.
-	Outlook string
+	// Outlook says what the plan that it has, or started by, expects of its start; empty if
+	// that is nothing to wait for. ImagesAt is when its images are expected to be ready, in
+	// nanoseconds since 1970; 0 if nothing is expected.
+	Outlook  string
+	ImagesAt int64
 	// Partial is set while some of its members are bound and fewer than start
 	// together, and it has not been whole.
 	Partial bool
@@ -52,8 +56,8 @@ func (r *Roster) Status(key Key) (st Status, ok bool) {
 	}
 	s, fault := r.spec(g)
 	st = Status{
-		Spec: s, Group: g.groupUID, Outlook: g.outlook, Pods: len(g.members), Failed: g.failed,
-		Exist: g.all.exist, Bound: g.all.bound, Ready: g.all.ready, Succeeded: g.all.done,
+		Spec: s, Group: g.groupUID, Pods: len(g.members), Failed: g.failed,
+		Exist: g.all.exist, Bound: g.all.bound, Ready: g.all.ready, Succeeded: g.all.done, Planned: g.all.slots, Reserved: g.all.held,
 	}
 	whole := g.whole
 	if fault == "" && !whole && g.all.bound > g.all.done && !g.complete(s, bound) {
@@ -82,6 +86,9 @@ func (r *Roster) Status(key Key) (st Status, ok bool) {
 		st.State, st.Why = Waiting, g.verdict
 	default:
 		st.State = Queued
+	}
+	if g.planned || st.State == Placing || st.State == Starting || st.State == Running { // else it is of a plan that came to nothing
+		st.Outlook, st.ImagesAt = g.outlook, g.imagesAt
 	}
 	return st, true
 }
@@ -118,8 +125,18 @@ func (r *Roster) Touched() []Key {
 	return keys
 }
 
-// Keys returns the gangs that there are, in order.
-func (r *Roster) Keys() []Key { return sortedKeys(r.gangs) }
+// Keys returns the gangs that there are, in no order.
+func (r *Roster) Keys() []Key { return slices.Collect(maps.Keys(r.gangs)) }
+
+// Topology returns within which domains a gang's members belong, the widest first.
+func (r *Roster) Topology(key Key) []Level {
+	g := r.gangs[key]
+	if g == nil {
+		return nil
+	}
+	s, _ := r.spec(g)
+	return s.Topology
+}
 
 // Standing is how far one member has come.
 type Standing struct {

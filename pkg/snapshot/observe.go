@@ -4,14 +4,19 @@ import (
 	"time"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
+	"github.com/muster-scheduler/muster/pkg/journal"
 	"github.com/muster-scheduler/muster/pkg/metrics"
 )
 
-// observer turns what becomes of gangs into metrics. It is called under the
-// lock of the roster, with every gang about which something changed.
+// observer turns what becomes of gangs into metrics, and keeps their ways. It is called under
+// the lock of the roster, with every gang about which something changed.
 type observer struct {
 	gangs map[gang.Key]observed
+	ways  *journal.Ways[gang.Key]
 }
+
+// stays is how many states of gangs are kept: 16 of each of 4,096, in some 25 MiB.
+const stays = 1 << 16
 
 type observed struct {
 	state   gang.State
@@ -21,7 +26,7 @@ type observed struct {
 
 func newObserver() *observer {
 	metrics.Register()
-	return &observer{gangs: map[gang.Key]observed{}}
+	return &observer{gangs: map[gang.Key]observed{}, ways: journal.NewWays[gang.Key](stays)}
 }
 
 // see records how far a gang has come; exists is false if it is no more.
@@ -41,8 +46,10 @@ func (o *observer) see(key gang.Key, s gang.Status, exists bool, now time.Time) 
 	}
 	if !exists {
 		delete(o.gangs, key)
+		o.ways.Forget(key)
 		return
 	}
+	o.ways.Is(now, key, string(s.State), s.Why)
 	metrics.Gangs.WithLabelValues(string(s.State)).Inc()
 	placing := was.state == gang.Placing || was.state == gang.Starting
 	switch s.State {

@@ -103,6 +103,15 @@ func (g *Gangs) Commit(key gang.Key, by *v1.Pod, pods []*v1.Pod, slots gang.Plac
 	return kept, goes, ok
 }
 
+// In is the time so many seconds from now, in nanoseconds since 1970; 0 for no seconds, or
+// for more than a century.
+func (g *Gangs) In(seconds float64) int64 {
+	if seconds <= 0 || seconds > 3e9 {
+		return 0
+	}
+	return g.clock.Now().Add(time.Duration(seconds * float64(time.Second))).UnixNano()
+}
+
 // Fail records that no plan was found; why is the verdict.
 func (g *Gangs) Fail(key gang.Key, by *v1.Pod, why string) {
 	g.do(func(r *gang.Roster) []gang.Action { return r.Fail(key, string(by.UID), why) })

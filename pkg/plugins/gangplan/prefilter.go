@@ -76,7 +76,9 @@ func (pl *GangPlan) plan(ctx context.Context, by *v1.Pod, turn gang.Turn, pods [
 		logger.V(2).Info("No place for the whole gang", "gang", turn.Gang, "cause", attempt.Cause(), "verdict", text)
 		return "", fwk.NewStatus(fwk.UnschedulableAndUnresolvable, text)
 	}
-	kept, goes, ok := pl.gangs.Commit(turn.Gang, by, pods, slots, gang.Sequence{Order: verdict.Order, Ahead: verdict.Ahead, Outlook: explain.Outlook(verdict)})
+	kept, goes, ok := pl.gangs.Commit(turn.Gang, by, pods, slots, gang.Sequence{
+		Order: verdict.Order, Ahead: verdict.Ahead, Outlook: explain.Outlook(verdict), ImagesAt: pl.gangs.In(verdict.Outlook.Seconds),
+	})
 	if !ok {
 		attempt.Failed()
 		return "", fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "gang "+turn.Gang.String()+" changed while it was planned")
