@@ -101,7 +101,7 @@ const (
 	keep = 8
 	// steps is how many moves of all pods are kept for those who follow.
 	steps = 4096
-	// atOnce is how many of these are told at a time.
+	// atOnce is how many of these, or of pods, are read at a time: the queue waits meanwhile.
 	atOnce = 256
 	// gone is how many pods that have left are kept.
 	gone = 1024
@@ -111,11 +111,11 @@ const (
 type Journal struct {
 	mu      sync.Mutex
 	limit   int
-	pods    map[Name]*record
-	waiting int    // those of pods that have not left
-	left    []Name // that have left, the first to go leading; one that came again and left again is there twice
-	last    []Step // a ring, a step at its number-1 % steps
-	next    uint64 // number of the next step
+	pods    map[string]map[string]*record // by namespace, then by name; to read of one namespace is no work for the others
+	waiting int                           // those of pods that have not left
+	left    []Name                        // that have left, the first to go leading; one that came again and left again is there twice
+	last    []Step                        // a ring, a step at its number-1 % steps
+	next    uint64                        // number of the next step
 	words   words
 	// unknown counts pods of which nothing is kept, because there are too many.
 	unknown uint64
@@ -146,7 +146,45 @@ type move struct {
 // New returns a journal of at most so many pods. Of others it counts no more than
 // that they came.
 func New(limit int) *Journal {
-	return &Journal{limit: limit, pods: map[Name]*record{}, next: 1}
+	return &Journal{limit: limit, pods: map[string]map[string]*record{}, next: 1}
+}
+
+// of returns what is kept of a pod; nil if that is nothing.
+func (j *Journal) of(name Name) *record { return j.pods[name.Namespace][name.Name] }
+
+func (j *Journal) put(name Name, r *record) {
+	if j.pods[name.Namespace] == nil {
+		j.pods[name.Namespace] = map[string]*record{}
+	}
+	j.pods[name.Namespace][name.Name] = r
+}
+
+func (j *Journal) drop(name Name) {
+	if delete(j.pods[name.Namespace], name.Name); len(j.pods[name.Namespace]) == 0 {
+		delete(j.pods, name.Namespace)
+	}
+}
+
+// each calls f for the pods of a namespace, or for all if it is empty. The lock is held, but
+// given up now and then: who comes or goes meanwhile may be left out.
+func (j *Journal) each(namespace string, f func(Name, *record)) {
+	n := 0
+	some := func(namespace string) {
+		for name, r := range j.pods[namespace] {
+			f(Name{namespace, name}, r)
+			if n++; n%atOnce == 0 {
+				j.mu.Unlock()
+				j.mu.Lock()
+			}
+		}
+	}
+	if namespace != "" {
+		some(namespace)
+		return
+	}
+	for namespace := range j.pods {
+		some(namespace)
+	}
 }
 
 // Came tells of a pod that is seen for the first time. What is known of another of its
@@ -154,7 +192,7 @@ func New(limit int) *Journal {
 func (j *Journal) Came(at time.Time, name Name, uid string, priority int32) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	was := j.pods[name]
+	was := j.of(name)
 	if was != nil && was.uid == uid {
 		return
 	}
@@ -164,7 +202,7 @@ func (j *Journal) Came(at time.Time, name Name, uid string, priority int32) {
 		return
 	}
 	r := &record{uid: uid, priority: priority, came: at.UnixNano(), queued: at.UnixNano()}
-	j.pods[name] = r
+	j.put(name, r)
 	if was != nil {
 		r.leavings = was.leavings
 	}
@@ -230,7 +268,7 @@ func (j *Journal) Knows(name Name) bool {
 // waits returns the record of a pod that has not left, whatever its UID if that is
 // empty; nil if nothing is kept of it.
 func (j *Journal) waits(name Name, uid string) *record {
-	r := j.pods[name]
+	r := j.of(name)
 	if r == nil || uid != "" && r.uid != uid || r.latest().place.left() {
 		return nil
 	}
@@ -270,9 +308,9 @@ func (j *Journal) forget() {
 	for len(j.left) > gone {
 		name := j.left[0]
 		j.left = j.left[1:]
-		r := j.pods[name]
+		r := j.of(name)
 		if r.leavings--; r.leavings == 0 && r.latest().place.left() {
-			delete(j.pods, name)
+			j.drop(name)
 		}
 	}
 }
@@ -289,7 +327,7 @@ func (r *record) latest() move {
 func (j *Journal) Pod(name Name) (e Entry, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	r := j.pods[name]
+	r := j.of(name)
 	if r == nil {
 		return Entry{}, false
 	}
@@ -303,16 +341,29 @@ func (j *Journal) Pod(name Name) (e Entry, ok bool) {
 
 // Waiting returns the pods of a namespace, or of all if it is empty, that are on their
 // way, in no order and without their moves; how many came of which nothing is kept; and the
-// number of the next step.
+// number of a step. Of many pods, some are as they were then and some as they are later,
+// so who goes on with that step misses nothing and may be told of some moves again.
 func (j *Journal) Waiting(namespace string) (entries []Entry, unknown, next uint64) {
+	entries = make([]Entry, 0, j.count(namespace)) // without the lock: to make room for all takes a while
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for name, r := range j.pods {
-		if place := r.latest().place; (namespace == "" || name.Namespace == namespace) && place != 0 && !place.left() {
+	unknown, next = j.unknown, j.next
+	j.each(namespace, func(name Name, r *record) {
+		if place := r.latest().place; place != 0 && !place.left() {
 			entries = append(entries, j.entry(name, r))
 		}
+	})
+	return entries, unknown, next
+}
+
+// count is how many pods of a namespace there may be to read, or of all if it is empty.
+func (j *Journal) count(namespace string) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if namespace == "" {
+		return j.waiting
 	}
-	return entries, j.unknown, j.next
+	return len(j.pods[namespace])
 }
 
 // Standing is what decides where a pod that is Active stands.
@@ -327,11 +378,11 @@ type Standing struct {
 func (j *Journal) Active() (all []Standing) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for name, r := range j.pods {
+	j.each("", func(name Name, r *record) {
 		if r.latest().place == Active {
 			all = append(all, Standing{name, r.uid, r.priority, time.Unix(0, r.queued)})
 		}
-	}
+	})
 	return all
 }
 

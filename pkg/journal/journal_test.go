@@ -184,8 +184,43 @@ func TestThoseWhoLeftAreForgotten(t *testing.T) {
 	if _, ok := j.Pod(Name{"ns", "5"}); !ok {
 		t.Error("a pod that left among the last is not known")
 	}
-	if len(j.pods) != gone+1 {
-		t.Errorf("%d pods are kept, want %d", len(j.pods), gone+1)
+	if got := j.count("ns"); got != gone+1 {
+		t.Errorf("%d pods are kept, want %d", got, gone+1)
+	}
+}
+
+// TestToReadAllKeepsNobodyWaiting: a move is told of while very many pods are read.
+func TestToReadAllKeepsNobodyWaiting(t *testing.T) {
+	j := New(1 << 17)
+	for i := range 1 << 17 {
+		tell(j, after(0), Name{"ns", fmt.Sprint(i)}, Active, Cause{})
+	}
+	_, _, next := j.Waiting("")
+	told, n, during := make(chan struct{}), 0, false
+	j.mu.Lock()
+	j.each("", func(Name, *record) {
+		if n++; n == 1 {
+			go func() {
+				tell(j, after(1), Name{"ns", "0"}, Unschedulable, Cause{})
+				close(told)
+			}()
+		}
+		select {
+		case <-told:
+			during = true
+		default:
+			runtime.Gosched()
+		}
+	})
+	j.mu.Unlock()
+	if <-told; !during {
+		t.Error("a move had to wait until all pods were read")
+	}
+	if n != 1<<17 {
+		t.Errorf("%d pods were read", n)
+	}
+	if moves, _, _, _ := j.Steps(next); len(moves) != 1 || moves[0].Name.Name != "0" {
+		t.Errorf("Steps(%d) = %v, want the move that was told meanwhile", next, moves)
 	}
 }
 
