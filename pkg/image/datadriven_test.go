@@ -132,6 +132,9 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		for _, p := range s.Pulls {
 			lines = append(lines, fmt.Sprintf("pulls %v for %s: %.0f of %g MB, soft %v", p.Images, p.Pod, float64(p.Arrived)/1e6, float64(p.Bytes)/1e6, p.Soft))
 		}
+		if l := inv.Loads()[words[0]]; l != (Load{}) {
+			lines = append(lines, fmt.Sprintf("%d images of %g MB, cut %v; %d pulls, %.0f MB to come", l.Images, float64(l.Bytes)/1e6, l.Cut, l.Pulls, float64(l.Coming)/1e6))
+		}
 		return strings.Join(lines, "\n")
 	case "warm":
 		return strings.Join(inv.Estimate(Ask{Needs: needs(words)}).Warm(), " ")

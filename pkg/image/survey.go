@@ -56,6 +56,39 @@ type Survey struct {
 	Pulls          []Pull // in the order in which it makes them
 }
 
+// Load is what a node has and pulls, as sums.
+type Load struct {
+	Images int   // that it has
+	Bytes  int64 // of these, each counted as a whole
+	Cut    bool  // see Survey
+	Pulls  int   // that are not over
+	Coming int64 // bytes that these are still to bring
+}
+
+// Loads returns what each node has and pulls, by its name. It costs O(images of all nodes).
+func (inv *Inventory) Loads() map[string]Load {
+	loads := make(map[string]Load, len(inv.nodes))
+	for name, n := range inv.nodes {
+		l := Load{Images: len(n.held), Cut: n.cut}
+		for at := range n.held {
+			h := &n.held[at]
+			bytes := h.bytes
+			if bytes == 0 {
+				bytes, _ = inv.Bytes(h.image.key)
+			}
+			l.Bytes = add(l.Bytes, bytes)
+		}
+		for _, p := range n.queue {
+			if !p.arrived() {
+				l.Pulls++
+				l.Coming = add(l.Coming, p.bytes-int64(p.done))
+			}
+		}
+		loads[name] = l
+	}
+	return loads
+}
+
 // Held is an image on a node.
 type Held struct {
 	Key      string

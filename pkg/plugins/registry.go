@@ -71,9 +71,9 @@ func (set *Set) Lead(freed func(who func(*v1.Pod) bool)) { set.states.lead(freed
 const journalled = 100_000
 
 // Queue returns the queue for a scheduler that was built from this set's plugins,
-// around the one it was built with, and what is known of the pods in it. Members wait
-// outside of it if a plugin keeps them out.
-func (set *Set) Queue(inner queue.SchedulingQueue, backoff state.Backoff) (*state.Queue, *state.State) {
+// around the one it was built with, and what is known of the pods in it, and of the nodes in
+// its cache. Members wait outside of the queue if a plugin keeps them out.
+func (set *Set) Queue(inner queue.SchedulingQueue, cache state.Cache, backoff state.Backoff) (*state.Queue, *state.State) {
 	set.states.mu.Lock()
 	defer set.states.mu.Unlock()
 	moves := journal.New(journalled)
@@ -83,7 +83,9 @@ func (set *Set) Queue(inner queue.SchedulingQueue, backoff state.Backoff) (*stat
 	}
 	q := state.NewQueue(ganggate.NewAnteroom(inner, shared.Gangs), moves, backoff)
 	shared.Gangs.ActivateWith(q.Activate)
-	return q, state.New(moves, shared.Gangs, shared.Images)
+	known := state.New(moves, shared.Gangs, shared.Images)
+	known.CountNodes(shared.Nodes, cache)
+	return q, known
 }
 
 // Fits returns who answers whether pods would fit in a scheduler that was built from

@@ -168,7 +168,7 @@ func run(ctx context.Context, flags *pflag.FlagSet, opts *options.Options) error
 // schedules now. The scheduler must have been built from the set, by the configuration, and
 // have no pods yet. It returns what the scheduler knows.
 func Attach(logger klog.Logger, sched *scheduler.Scheduler, set *plugins.Set, c *config.KubeSchedulerConfiguration) *state.State {
-	queue, known := set.Queue(sched.SchedulingQueue, backoff(c))
+	queue, known := set.Queue(sched.SchedulingQueue, sched.Cache, backoff(c))
 	sched.SchedulingQueue, sched.NextEntity = queue, queue.Pop
 	if fits := set.Fits(sched, c); fits != nil {
 		sched.NextEntity = fits.Between(sched.NextEntity)

@@ -136,6 +136,17 @@ func (k *kept) dropLost(key gang.Key) bool {
 	return len(lost) > 0
 }
 
+// pods returns for how many pods room is kept, by node.
+func (k *kept) pods() map[string]int {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	pods := make(map[string]int, len(k.nodes))
+	for node, rooms := range k.nodes {
+		pods[node] = len(rooms)
+	}
+	return pods
+}
+
 // empty reports whether no room is kept for anybody.
 func (k *kept) empty() bool { return k.count.Load() == 0 }
 

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"maps"
 	"testing"
 
 	v1 "k8s.io/api/core/v1"
@@ -9,6 +10,27 @@ import (
 
 	"github.com/muster-scheduler/muster/pkg/gang"
 )
+
+// TestKeptIsCounted by node, for planned members and for lost ones.
+func TestKeptIsCounted(t *testing.T) {
+	g, _ := newTestGangs(t)
+	key := gang.Key{Namespace: "ns", Name: "g"}
+	for i, node := range []string{"n1", "n1", "n2"} {
+		g.kept.keep(key, member("g", i, 3), node)
+	}
+	lost := member("g", 3, 3)
+	lost.Spec.NodeName = "n2"
+	g.kept.keepLost(key, lost)
+	if got, want := g.Kept(), map[string]int{"n1": 2, "n2": 2}; !maps.Equal(got, want) {
+		t.Errorf("Kept() = %v, want %v", got, want)
+	}
+	g.kept.drop("g-0")
+	g.kept.drop("g-2")
+	g.kept.drop("g-3")
+	if got, want := g.Kept(), map[string]int{"n1": 1}; !maps.Equal(got, want) {
+		t.Errorf("Kept() = %v, want %v", got, want)
+	}
+}
 
 // TestRoomIsKept: a node with room for two pods of one core and one GPU, on which
 // room for one is kept.

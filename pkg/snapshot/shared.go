@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	v1 "k8s.io/api/core/v1"
+	corelisters "k8s.io/client-go/listers/core/v1"
 	fwk "k8s.io/kube-scheduler/framework"
 )
 
@@ -12,6 +13,7 @@ import (
 type Shared struct {
 	Gangs  *Gangs
 	Images *Images
+	Nodes  corelisters.NodeLister
 
 	report func() // has the status of PodGroups written; nil without a cluster
 }
@@ -20,8 +22,8 @@ type Shared struct {
 // handle until the context ends. If nodes are to be stripped, the handle's say nothing
 // of their images, which nobody else may need then; see [lists].
 func Connect(ctx context.Context, h fwk.Handle, stripNodes bool) (*Shared, error) {
-	s := &Shared{Gangs: newGangs(ctx, h), Images: newImages()}
 	core := h.SharedInformerFactory().Core().V1()
+	s := &Shared{Gangs: newGangs(ctx, h), Images: newImages(), Nodes: core.Nodes().Lister()}
 	if err := core.Pods().Informer().SetTransform(newSlimmer().transform); err != nil {
 		return nil, fmt.Errorf("watching pods: %w", err)
 	}

@@ -26,6 +26,14 @@ func (i *Images) Find() ([]image.Found, Rates) {
 	return i.inventory.Find(), rates
 }
 
+// Loads returns what each node has and pulls, as sums, by node.
+func (i *Images) Loads() map[string]image.Load {
+	i.advance()
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	return i.inventory.Loads()
+}
+
 // Where returns what is known of one image, however its name is spelt, and the nodes
 // that have it and pull it; ok is false if that is nothing.
 func (i *Images) Where(name string) (f image.Found, have, pull []string, ok bool) {

@@ -43,8 +43,12 @@ func (s *server) reviewing(mux *http.ServeMux) {
 				refuse(w, apierrors.NewServiceUnavailable("no profile of this scheduler plans gangs"))
 				return
 			}
+			var text []byte
 			body, err := answer(r)
-			reply(w, body, err)
+			if err == nil {
+				text, err = json.Marshal(body)
+			}
+			s.reply(w, text, err)
 		})
 	}
 	serve("POST "+v1alpha1.Prefix+"namespaces/{namespace}/"+reviews, s.review)

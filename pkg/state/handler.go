@@ -51,24 +51,27 @@ func (a authorize) NewRequestInfo(r *http.Request) (*request.RequestInfo, error)
 }
 
 const (
-	// readers is how many requests are answered at a time; others wait. Each may take the
-	// journal's lock for as long as it takes to look at every pod, and the queue waits for it.
-	readers = 4
+	// readers is how many answers about single namespaces are made at a time, and wideReaders how
+	// many about the cluster; others wait. Of 100,000 pods, one takes 150 MB while it is made.
+	readers     = 4
+	wideReaders = 1
 	// followers is how many requests may follow moves; others are refused.
 	followers = 64
 	// followFor is how long one may: after that it is asked again whether the reader may read.
 	followFor = 10 * time.Minute
 	// breath is how long after a move it is waited for others, to tell them together.
 	breath = 100 * time.Millisecond
-	// patience is how long a reader may take for what it is told.
+	// patience is how long a reader may take for what it is told at once, and sip how many
+	// bytes of an answer that is.
 	patience = 30 * time.Second
+	sip      = 1 << 20
 )
 
 // Handler serves the state below [v1alpha1.Prefix], to whoever gets as far as to it, until it
 // is stopped. A process that does not lead knows less than the one that does, and says so
 // instead.
 func (s *State) Handler(leads func() bool, stop <-chan struct{}) http.Handler {
-	server := &server{State: s, stop: stop, turn: make(chan struct{}, readers)}
+	server := &server{State: s, stop: stop, turn: make(chan struct{}, readers), wide: make(chan struct{}, wideReaders)}
 	mux := http.NewServeMux()
 	answer := func(path string, get func(r *http.Request) (any, error)) {
 		mux.HandleFunc("GET "+v1alpha1.Prefix+path, func(w http.ResponseWriter, r *http.Request) { server.answer(w, r, get) })
@@ -92,6 +95,7 @@ func (s *State) Handler(leads func() bool, stop <-chan struct{}) http.Handler {
 		image, ok := s.Image(r.PathValue("name"))
 		return found(image, ok, "images", r)
 	})
+	answer("nodes", func(*http.Request) (any, error) { return s.Nodes(), nil })
 	answer("nodes/{name}", func(r *http.Request) (any, error) {
 		node, ok := s.Node(r.PathValue("name"))
 		return found(node, ok, "nodes", r)
@@ -118,7 +122,7 @@ func found(object any, ok bool, resource string, r *http.Request) (any, error) {
 func nothing(w http.ResponseWriter, r *http.Request) {
 	status := metav1.Status{
 		Status: metav1.StatusFailure, Code: http.StatusNotFound, Reason: metav1.StatusReasonNotFound,
-		Message: fmt.Sprintf("there is no %s: pods, gangs, moves, images and nodes/NAME are below %s, the first three of one namespace below %[2]snamespaces/NAME/", r.URL.Path, v1alpha1.Prefix),
+		Message: fmt.Sprintf("there is no %s: pods, gangs, moves, images and nodes are below %s, the first three of one namespace below %[2]snamespaces/NAME/", r.URL.Path, v1alpha1.Prefix),
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		status.Code, status.Reason, status.Message = http.StatusMethodNotAllowed, metav1.StatusReasonMethodNotAllowed, "the state is read-only"
@@ -130,29 +134,46 @@ func nothing(w http.ResponseWriter, r *http.Request) {
 type server struct {
 	*State
 	stop      <-chan struct{}
-	turn      chan struct{} // holds as many as are answered
+	turn      chan struct{} // holds as many as are answered about a namespace,
+	wide      chan struct{} // and about the cluster
 	following atomic.Int64
 }
 
 // answer writes what there is to get, or why that is nothing.
 func (s *server) answer(w http.ResponseWriter, r *http.Request, get func(r *http.Request) (any, error)) {
+	turn := s.turn
+	if r.PathValue("namespace") == "" {
+		turn = s.wide
+	}
 	select {
-	case s.turn <- struct{}{}:
+	case turn <- struct{}{}:
 	case <-r.Context().Done():
 		return
 	}
+	var text []byte
 	body, err := get(r)
-	<-s.turn
-	reply(w, body, err)
+	if err == nil {
+		text, err = json.Marshal(body)
+	}
+	<-turn
+	s.reply(w, text, err)
 }
 
-func reply(w http.ResponseWriter, body any, err error) {
+// reply writes a text, or why there is none.
+func (s *server) reply(w http.ResponseWriter, text []byte, err error) {
 	if err != nil {
 		refuse(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(body) // the reader is gone
+	control := http.NewResponseController(w)
+	for part := range slices.Chunk(append(text, '\n'), sip) {
+		_ = control.SetWriteDeadline(s.clock.Now().Add(patience)) // or as long as it takes, if it cannot be set
+		if _, err := w.Write(part); err != nil {
+			return // the reader is gone
+		}
+	}
+	_ = control.SetWriteDeadline(time.Time{}) // for the next request
 }
 
 // follow writes moves, a line each: those from the number "from" on that are known, and

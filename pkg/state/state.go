@@ -1,6 +1,7 @@
 // Package state is what a scheduler knows, for those who ask: which pods wait where in
-// the queue and what moved them there, which gangs there are and what they wait for, where
-// images are and how fast they are pulled. It is served read-only on the scheduler's own port.
+// the queue and what moved them there, which gangs there are and what they wait for, what
+// nodes have room for, where images are and how fast they are pulled. It is served read-only
+// on the scheduler's own port.
 //
 // It decides nothing. Invariant: what is served for a namespace names no object
 // of another.
@@ -15,6 +16,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/utils/clock"
 
 	v1alpha1 "github.com/muster-scheduler/muster/pkg/apis/state/v1alpha1"
@@ -28,15 +30,37 @@ import (
 // safe for concurrent use.
 type State struct {
 	journal *journal.Journal
-	gangs   *snapshot.Gangs  // nil if nobody minds gangs
-	images  *snapshot.Images // nil if nobody minds images
+	gangs   *snapshot.Gangs        // nil if nobody minds gangs
+	images  *snapshot.Images       // nil if nobody minds images
+	listed  corelisters.NodeLister // nil if nobody counts nodes
+	counts  Cache
 	clock   clock.Clock
 
 	reviewer Reviewer // nil if nobody plans
 
-	mu      sync.Mutex
-	at      time.Time         // when positions were counted
-	counted map[types.UID]int // not changed after that
+	positions recent[map[types.UID]int]
+	nodes     recent[v1alpha1.NodeList]
+}
+
+// recent is an answer that is good for a short time, and not changed: to give it is work in
+// proportion to the cluster, whoever asks, and however often.
+type recent[T any] struct {
+	mu    sync.Mutex
+	since time.Time // zero if there is none
+	is    T
+}
+
+// goodFor is for how long.
+const goodFor = time.Second
+
+// of returns the answer, anew if the last one is too old.
+func (r *recent[T]) of(now time.Time, anew func() T) T {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.since.IsZero() || now.Sub(r.since) >= goodFor {
+		r.is, r.since = anew(), now
+	}
+	return r.is
 }
 
 // New returns the state of a scheduler.
@@ -49,23 +73,30 @@ var order = map[journal.Place]int{journal.Trying: 0, journal.Active: 1, journal.
 
 // Pods returns the pods that wait, of one namespace or of all if it is empty.
 func (s *State) Pods(namespace string) v1alpha1.PodList {
+	type standing struct {
+		*journal.Entry
+		place int
+		key   queue.Key
+	}
 	entries, unknown, next := s.journal.Waiting(namespace)
-	keys := make(map[journal.Name]queue.Key, len(entries))
+	all := make([]standing, len(entries))
 	for i := range entries {
 		e := &entries[i]
-		keys[e.Name] = s.key(e.UID, e.Priority, e.Queued)
+		all[i] = standing{e, order[e.Place], s.key(e.UID, e.Priority, e.Queued)}
 	}
-	slices.SortFunc(entries, func(a, b journal.Entry) int {
-		byTime := 0
-		if a.Place == journal.Backoff {
-			byTime = a.BackoffUntil.Compare(b.BackoffUntil)
+	slices.SortFunc(all, func(a, b standing) int {
+		if a.place != b.place {
+			return cmp.Compare(a.place, b.place)
 		}
-		return cmp.Or(cmp.Compare(order[a.Place], order[b.Place]), byTime, queue.Compare(keys[a.Name], keys[b.Name]))
+		if a.Place == journal.Backoff && !a.BackoffUntil.Equal(b.BackoffUntil) {
+			return a.BackoffUntil.Compare(b.BackoffUntil)
+		}
+		return queue.Compare(a.key, b.key)
 	})
-	list := v1alpha1.PodList{TypeMeta: typeMeta("PodList"), Items: []v1alpha1.Pod{}, Next: next, Unknown: unknown}
-	positions := s.positions()
-	for i := range entries {
-		pod := pod(&entries[i], namespace)
+	list := v1alpha1.PodList{TypeMeta: typeMeta("PodList"), Items: make([]v1alpha1.Pod, 0, len(all)), Next: next, Unknown: unknown}
+	positions := s.standing()
+	for i := range all {
+		pod := pod(all[i].Entry, namespace)
 		if pod.Place == v1alpha1.Active {
 			pod.Position = positions[pod.UID]
 		}
@@ -84,7 +115,7 @@ func (s *State) Pod(namespace, name string) (p v1alpha1.Pod, ok bool) {
 	p = pod(&e, namespace)
 	p.TypeMeta = typeMeta("Pod")
 	if e.Place == journal.Active {
-		p.Position = s.positions()[p.UID]
+		p.Position = s.standing()[p.UID]
 	}
 	one := []v1alpha1.Pod{p}
 	s.addGangs(one)
@@ -101,27 +132,21 @@ func (s *State) key(uid string, priority int32, since time.Time) queue.Key {
 	return queue.Key{Priority: priority, Since: since.UnixNano(), UID: uid}
 }
 
-// positionsFor is for how long the positions of Active pods are taken to be the same: to
-// count them is work in proportion to all of them, whoever asks.
-const positionsFor = time.Second
-
-// positions returns the positions of the Active pods, from 1, as of a short time ago.
-func (s *State) positions() map[types.UID]int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if now := s.clock.Now(); s.counted == nil || now.Sub(s.at) >= positionsFor {
+// standing returns the positions of the Active pods, from 1, as of a short time ago.
+func (s *State) standing() map[types.UID]int {
+	return s.positions.of(s.clock.Now(), func() map[types.UID]int {
 		active := s.journal.Active()
 		keys := make([]queue.Key, len(active))
 		for i, a := range active {
 			keys[i] = s.key(a.UID, a.Priority, a.Queued)
 		}
 		slices.SortFunc(keys, queue.Compare)
-		s.at, s.counted = now, make(map[types.UID]int, len(keys))
+		positions := make(map[types.UID]int, len(keys))
 		for i, key := range keys {
-			s.counted[types.UID(key.UID)] = i + 1
+			positions[types.UID(key.UID)] = i + 1
 		}
-	}
-	return s.counted
+		return positions
+	})
 }
 
 // addGangs tells which pods are members, and for what these wait.
@@ -202,21 +227,26 @@ func (s *State) Gangs(namespace string) v1alpha1.GangList {
 	if s.gangs == nil {
 		return list
 	}
+	now := s.clock.Now()
 	for _, g := range s.gangs.List(namespace) {
-		list.Items = append(list.Items, gangOf(g))
+		list.Items = append(list.Items, gangOf(g, now))
 	}
 	return list
 }
 
-// Gang returns the gangs of that name with their members: those whose members name it in
-// different ways are different ones.
+// Gang returns the gangs of that name with their members and moves: those whose members name
+// it in different ways are different ones.
 func (s *State) Gang(namespace, name string) v1alpha1.GangList {
 	list := v1alpha1.GangList{TypeMeta: typeMeta("GangList"), Items: []v1alpha1.Gang{}}
 	if s.gangs == nil {
 		return list
 	}
 	for _, g := range s.gangs.Find(namespace, name) {
-		out := gangOf(g)
+		out := gangOf(g, s.clock.Now())
+		for _, stay := range g.Way {
+			out.Moves = append(out.Moves, v1alpha1.GangMove{At: metav1.NewMicroTime(stay.Since), State: stay.State, Message: stay.Said})
+		}
+		out.EarlierMoves = g.Earlier
 		for _, m := range g.Members {
 			member := v1alpha1.Member{Name: m.Name, Role: m.Role, Node: m.Node, Planned: m.Slot}
 			if e, ok := s.journal.Pod(journal.Name{Namespace: namespace, Name: m.Name}); ok && e.UID == m.UID {
@@ -231,12 +261,17 @@ func (s *State) Gang(namespace, name string) v1alpha1.GangList {
 	return list
 }
 
-func gangOf(g snapshot.GangState) v1alpha1.Gang {
-	return v1alpha1.Gang{
+func gangOf(g snapshot.GangState, now time.Time) v1alpha1.Gang {
+	out := v1alpha1.Gang{
 		Namespace: g.Key.Namespace, Name: g.Key.Name, Source: sources[g.Key.Source], State: string(g.Status.State), Min: g.Status.Spec.Min,
 		Members: g.Status.Exist, Bound: g.Status.Bound, Running: g.Status.Ready, Succeeded: g.Status.Succeeded, Failed: g.Status.Failed,
+		Planned: g.Status.Planned, Reserved: g.Status.Reserved,
 		Message: g.Status.Why, Outlook: g.Status.Outlook, Representative: g.Representative,
 	}
+	if at := time.Unix(0, g.Status.ImagesAt); at.After(now) {
+		out.ImagesReadyAt = &metav1.MicroTime{Time: at}
+	}
+	return out
 }
 
 var sources = map[gang.Source]string{gang.Label: "Label", gang.PodGroup: "PodGroup", gang.Native: "Native"}

@@ -6,6 +6,7 @@
 package v1alpha1
 
 import (
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -14,7 +15,7 @@ const (
 	// APIVersion of the types.
 	APIVersion = "state.muster.dev/v1alpha1"
 	// Prefix of the paths at which they are served: pods, gangs and moves, those of one
-	// namespace below namespaces/NAME, and one pod or gang below these.
+	// namespace below namespaces/NAME, and one pod or gang below these; images and nodes.
 	Prefix = "/state/v1alpha1/"
 )
 
@@ -34,7 +35,8 @@ const (
 type PodList struct {
 	metav1.TypeMeta `json:",inline"`
 	Items           []Pod `json:"items"`
-	// Next is the number of the next move: from there on they can be followed.
+	// Next is the number of the next move: from there on they can be followed. Of many pods,
+	// some may be here as a move from there on has left them.
 	Next uint64 `json:"next"`
 	// Unknown is how many pods came of which nothing is known, because too many waited then.
 	Unknown uint64 `json:"unknown,omitempty"`
@@ -118,14 +120,30 @@ type Gang struct {
 	Running   int `json:"running"`
 	Succeeded int `json:"succeeded"`
 	Failed    int `json:"failed"`
+	// Planned are those with a planned node that is not reserved yet, and Reserved those with
+	// a node in the scheduler's memory, which wait there for the rest.
+	Planned  int `json:"planned"`
+	Reserved int `json:"reserved"`
 	// Message is what it waits for.
 	Message string `json:"message,omitempty"`
-	// Outlook is what is expected of its start.
-	Outlook string `json:"outlook,omitempty"`
+	// Outlook is what is expected of its start, and ImagesReadyAt when the images of its plan
+	// are expected to be there, if that is in the future.
+	Outlook       string            `json:"outlook,omitempty"`
+	ImagesReadyAt *metav1.MicroTime `json:"imagesReadyAt,omitempty"`
 	// Representative is the member that stands in the queue for a gang without a plan.
 	Representative string `json:"representative,omitempty"`
-	// Pods are its members, by name, and where each is; they are left out of lists.
-	Pods []Member `json:"pods,omitempty"`
+	// Pods are its members, by name, and where each is. Moves are its last ones, the oldest
+	// first, and EarlierMoves how many there were before. All are left out of lists.
+	Pods         []Member   `json:"pods,omitempty"`
+	Moves        []GangMove `json:"moves,omitempty"`
+	EarlierMoves int        `json:"earlierMoves,omitempty"`
+}
+
+// GangMove is a gang's coming to a state, and what was said of it there last.
+type GangMove struct {
+	At      metav1.MicroTime `json:"at"`
+	State   string           `json:"state"`
+	Message string           `json:"message,omitempty"`
 }
 
 // Member is one pod of a gang.
@@ -177,6 +195,51 @@ type Image struct {
 	// On and PulledOn name these nodes; they are left out of lists.
 	On       []string `json:"on,omitempty"`
 	PulledOn []string `json:"pulledOn,omitempty"`
+}
+
+// NodeList is the nodes, by name.
+type NodeList struct {
+	metav1.TypeMeta `json:",inline"`
+	Items           []Node `json:"items"`
+}
+
+// Node is what the scheduler counts of a node.
+type Node struct {
+	Name string `json:"name"`
+	// Labels are its zone and region, and those by which gangs say within which domains
+	// they belong.
+	Labels        map[string]string `json:"labels,omitempty"`
+	Ready         bool              `json:"ready"`
+	Unschedulable bool              `json:"unschedulable"`
+	// Room is what it has of each resource, and what pods use of it: those that it runs,
+	// and those that it is about to get.
+	Room map[string]Room `json:"room"`
+	// Kept is for how many pods room is kept besides: members that are planned there and not
+	// reserved yet, and those that a running gang lost and gets back.
+	Kept int `json:"kept"`
+	// Images that it has, and Pulls that are not over.
+	Images ImageSum `json:"images"`
+	Pulls  PullSum  `json:"pulls"`
+}
+
+// Room is what there is of a resource.
+type Room struct {
+	Has  resource.Quantity `json:"has"`
+	Used resource.Quantity `json:"used"`
+}
+
+// ImageSum is how many images a node has.
+type ImageSum struct {
+	Count int   `json:"count"`
+	Bytes int64 `json:"bytes"`
+	// CutOff is true if the node lists as many as it may, and can have others.
+	CutOff bool `json:"cutOff,omitempty"`
+}
+
+// PullSum is how many pulls a node has before it, and what they are still to bring.
+type PullSum struct {
+	Count int   `json:"count"`
+	Bytes int64 `json:"bytes"`
 }
 
 // NodeImages is what a node has and pulls.
