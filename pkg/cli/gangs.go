@@ -34,14 +34,14 @@ func (o *options) gangs(ctx context.Context, s *scheduler, namespace string) err
 	}
 	headings := []string{"NAMESPACE", "NAME", "BY", "STATE", "MIN", "MEMBERS", "BOUND", "RUNNING"}
 	if o.output == "wide" {
-		headings = append(headings, "MESSAGE")
+		headings = append(headings, "PLANNED", "RESERVED", "MESSAGE")
 	}
 	var rows [][]string
 	for i := range gangs.Items {
 		g := &gangs.Items[i]
 		row := []string{g.Namespace, g.Name, g.Source, g.State, fmt.Sprint(g.Min), fmt.Sprint(g.Members), fmt.Sprint(g.Bound), fmt.Sprint(g.Running)}
 		if o.output == "wide" {
-			row = append(row, g.Message)
+			row = append(row, fmt.Sprint(g.Planned), fmt.Sprint(g.Reserved), g.Message)
 		}
 		rows = append(rows, row)
 	}

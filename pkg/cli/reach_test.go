@@ -91,6 +91,12 @@ func apiServer(t *testing.T, pods forwarder) (kubeconfig string) {
 	})
 	server := httptest.NewTLSServer(mux) // no credentials are sent otherwise
 	t.Cleanup(server.Close)
+	return configFor(t, server)
+}
+
+// configFor is a kubeconfig for an API server, with the namespace "own".
+func configFor(t *testing.T, server *httptest.Server) (kubeconfig string) {
+	t.Helper()
 	kubeconfig = filepath.Join(t.TempDir(), "kubeconfig")
 	text := `{"apiVersion":"v1","kind":"Config","current-context":"c","contexts":[{"name":"c","context":{"cluster":"c","user":"u","namespace":"own"}}],
 "clusters":[{"name":"c","cluster":{"server":"` + server.URL + `","insecure-skip-tls-verify":true}}],"users":[{"name":"u","user":{"token":"secret"}}]}`

@@ -128,11 +128,10 @@ func (o *options) showPod(pod *v1.Pod, known v1alpha1.Pod, now time.Time) error 
 		m := &known.Moves[i]
 		rows = append(rows, []string{ago(now, m.At), m.Place, cause(m)})
 	}
-	if err := table(o.Out, []string{"AGO", "TO", "BY"}, rows); err != nil || known.EarlierMoves == 0 {
+	if err := table(o.Out, []string{"AGO", "TO", "BY"}, rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(o.Out, "and %d moves before these\n", known.EarlierMoves)
-	return err
+	return o.earlier(known.EarlierMoves)
 }
 
 func ofGang(name string) string {
@@ -182,7 +181,7 @@ func (o *options) whyGang(ctx context.Context, s *scheduler, namespace, name str
 				return err
 			}
 		}
-		if err := o.showGang(g, hindered); err != nil {
+		if err := o.showGang(g, hindered, o.clock.Now()); err != nil {
 			return err
 		}
 	}
@@ -227,9 +226,15 @@ func (o *options) hindered(ctx context.Context, g *v1alpha1.Gang) (string, error
 	return fmt.Sprintf("%s %s could not make a pod: %s", last.InvolvedObject.Kind, last.InvolvedObject.Name, last.Message), nil
 }
 
-func (o *options) showGang(g *v1alpha1.Gang, hindered string) error {
-	fmt.Fprintf(o.Out, "gang %s, by %s: %s, %d members of at least %d, %d bound, %d running\n", g.Name, g.Source, g.State, g.Members, g.Min, g.Bound, g.Running)
-	for _, text := range []string{g.Message, hindered, g.Outlook} {
+// showGang tells how far a gang has come, why it waits, where its members are, and by which
+// way it came so far.
+func (o *options) showGang(g *v1alpha1.Gang, hindered string, now time.Time) error {
+	fmt.Fprintf(o.Out, "gang %s, by %s: %s, %d members of at least %d%s, %d bound, %d running\n", g.Name, g.Source, g.State, g.Members, g.Min, underWay(g), g.Bound, g.Running)
+	expected := ""
+	if g.ImagesReadyAt != nil && g.ImagesReadyAt.After(now) {
+		expected = "its images are expected in " + duration.HumanDuration(g.ImagesReadyAt.Sub(now))
+	}
+	for _, text := range []string{g.Message, hindered, g.Outlook, expected} {
 		if text != "" {
 			fmt.Fprintf(o.Out, "  %s\n", text)
 		}
@@ -247,5 +252,37 @@ func (o *options) showGang(g *v1alpha1.Gang, hindered string) error {
 		}
 		rows = append(rows, []string{m.Name, m.Role, m.Place, node})
 	}
-	return table(o.Out, []string{"MEMBER", "ROLE", "PLACE", "NODE"}, rows)
+	if err := table(o.Out, []string{"MEMBER", "ROLE", "PLACE", "NODE"}, rows); err != nil || len(g.Moves) == 0 {
+		return err
+	}
+	fmt.Fprintln(o.Out)
+	rows = nil
+	for i := range g.Moves {
+		m := &g.Moves[i]
+		rows = append(rows, []string{ago(now, m.At), m.State, m.Message})
+	}
+	if err := table(o.Out, []string{"AGO", "STATE", "MESSAGE"}, rows); err != nil {
+		return err
+	}
+	return o.earlier(g.EarlierMoves)
+}
+
+// underWay counts the members that have a node only in the scheduler's plans, or memory.
+func underWay(g *v1alpha1.Gang) (text string) {
+	if g.Planned > 0 {
+		text += fmt.Sprintf(", %d planned", g.Planned)
+	}
+	if g.Reserved > 0 {
+		text += fmt.Sprintf(", %d reserved", g.Reserved)
+	}
+	return text
+}
+
+// earlier says how many moves there were before those shown, if any.
+func (o *options) earlier(n int) error {
+	if n == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(o.Out, "and %d moves before these\n", n)
+	return err
 }
