@@ -106,6 +106,12 @@ func (s *State) Handler(leads func() bool, stop <-chan struct{}) http.Handler {
 			refuse(w, apierrors.NewServiceUnavailable("this replica of the scheduler is a standby: ask the one that leads"))
 			return
 		}
+		// Who may read was decided by the path as it is decoded, and the mux splits it as it is
+		// written. No name has a slash, and those of images are written with it.
+		if strings.Contains(strings.ToLower(r.URL.EscapedPath()), "%2f") {
+			nothing(w, r)
+			return
+		}
 		mux.ServeHTTP(w, r)
 	})
 }

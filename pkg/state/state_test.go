@@ -39,6 +39,9 @@ func TestANamespaceIsToldOfNoOther(t *testing.T) {
 			t.Errorf("%s tells %s", path, text)
 		}
 	}
+	if w := get("namespaces/own%2Fother/pods"); w.Code != http.StatusNotFound {
+		t.Errorf("a namespace with a slash is answered %d %s", w.Code, w.Body)
+	}
 	if text := get("namespaces/own/moves").Body.String(); !strings.Contains(text, `"object":"Pod"`) {
 		t.Errorf("own moves are %s, want by what kind of object", text)
 	}

@@ -24,6 +24,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/muster-scheduler/muster/pkg/cli"
+	"github.com/muster-scheduler/muster/pkg/gang"
 	"github.com/muster-scheduler/muster/pkg/sandbox"
 	"github.com/muster-scheduler/muster/pkg/sandbox/kubeconfig"
 )
@@ -194,7 +195,11 @@ func TestWhyAGangWaits(t *testing.T) {
 	}
 	c.addNode(c.ns+"-more", "1")
 	c.waitBound("trio", 3)
-	tenant.tells([]string{"why", "gang", "trio", "-n", c.ns}, "Running", "3 bound", "Bound")
+	out := tenant.tells([]string{"why", "gang", "trio", "-n", c.ns}, "Running", "3 bound", "Bound")
+	way := regexp.MustCompile(`(?s)AGO +STATE +MESSAGE\n.*Gathering +gang ` + c.ns + `/trio: 2 of 3 members exist\n.*Waiting +gang ` + c.ns + `/trio: 2 of 3 members fit.*Placing.*Running`)
+	if !way.MatchString(out) {
+		t.Errorf("why gang trio tells\n%s\nwant its way at the end", out)
+	}
 	if out, errOut, err := tenant.ask(t.Context(), "queue", "-n", c.ns); err != nil || out != "" || !strings.Contains(errOut, "No pod that waits in namespace") {
 		t.Errorf("queue = %q %q %v, want nobody", out, errOut, err)
 	}
@@ -261,7 +266,7 @@ func TestStateIsReadOnly(t *testing.T) {
 	}{
 		{http.MethodPost, "pods", http.StatusMethodNotAllowed, "the state is read-only"},
 		{http.MethodDelete, "namespaces/" + c.ns + "/pods/any", http.StatusMethodNotAllowed, "the state is read-only"},
-		{http.MethodGet, "nothing", http.StatusNotFound, "pods, gangs, moves, images and nodes/NAME are below"},
+		{http.MethodGet, "nothing", http.StatusNotFound, "pods, gangs, moves, images and nodes are below"},
 		{http.MethodGet, "namespaces/" + c.ns + "/pods/any", http.StatusNotFound, `pods \"any\" not found`},
 		{http.MethodGet, "moves?from=x", http.StatusBadRequest, "from:"},
 		{http.MethodGet, "moves?watch=maybe", http.StatusBadRequest, "watch:"},
@@ -305,6 +310,34 @@ func TestServesWhatKubeSchedulerServes(t *testing.T) {
 	for _, path := range []string{"/configz", "/metrics/resources", "/metrics/slis", "/flagz", "/healthz", "/livez", "/readyz", "/state/v1alpha1/pods"} {
 		read(t, p.sandbox.Config, p.muster, path) // or the test fails
 	}
+}
+
+// TestNodesAreTold as the scheduler counts them, with the labels by which gangs ask for
+// domains.
+func TestNodesAreTold(t *testing.T) {
+	p := shared.start(t)
+	c := newCluster(t, p.sandbox.Config)
+	rack := c.ns + "/rack"
+	c.addNodeWith(c.ns+"-0", "4", map[string]string{v1.LabelTopologyZone: "a", rack: "r7", "other": "label"},
+		v1.ContainerImage{Names: []string{"registry.example/app:v1"}, SizeBytes: 300e6})
+	c.create(c.pod("runs", "1500m"))
+	for _, pod := range c.members("waits", 1, "2", "1") {
+		pod.Annotations[gang.TopologyAnnotation] = rack + "=preferred"
+		c.create(pod)
+	}
+	c.waitBound("runs", 1)
+	want := fmt.Sprintf(`{"name":"%s-0","labels":{"%s":"r7","topology.kubernetes.io/zone":"a"},"ready":true,"unschedulable":false,`+
+		`"room":{"cpu":{"has":"4","used":"1500m"},"memory":{"has":"64Gi","used":"0"},"pods":{"has":"110","used":"1"}},"kept":0,`+
+		`"images":{"count":1,"bytes":300000000},"pulls":{"count":0,"bytes":0}}`, c.ns, rack)
+	told := func() (bool, string) {
+		nodes := read(t, p.sandbox.Config, p.muster, "/state/v1alpha1/nodes")
+		return strings.Contains(nodes, want), nodes
+	}
+	c.wait("the nodes to be told with "+want, told)
+	c.patchNode(c.ns+"-0", `{"spec":{"unschedulable":true}}`)
+	c.remove1("runs")
+	want = strings.NewReplacer(`"unschedulable":false`, `"unschedulable":true`, `"used":"1500m"`, `"used":"0"`, `"used":"1"`, `"used":"0"`).Replace(want)
+	c.wait("the nodes to be told with "+want, told)
 }
 
 // TestWhereImagesAre: what the scheduler counts, for those who may list nodes.
