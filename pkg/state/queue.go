@@ -162,11 +162,24 @@ type ear struct {
 
 func (q *Queue) ear(to klog.Logger) *ear {
 	sink := to.GetSink()
-	if deeper, ok := sink.(logr.CallDepthLogSink); ok {
+	switch deeper := sink.(type) {
+	case nil:
+		sink = silence{}
+	case logr.CallDepthLogSink:
 		sink = deeper.WithCallDepth(1)
 	}
 	return &ear{LogSink: sink, to: to, q: q}
 }
+
+// silence is the sink of a logger that has none.
+type silence struct{}
+
+func (silence) Init(logr.RuntimeInfo)          {}
+func (silence) Enabled(int) bool               { return false }
+func (silence) Info(int, string, ...any)       {}
+func (silence) Error(error, string, ...any)    {}
+func (silence) WithName(string) logr.LogSink   { return silence{} }
+func (silence) WithValues(...any) logr.LogSink { return silence{} }
 
 func (e *ear) logger() klog.Logger { return e.to.WithSink(e) }
 
@@ -176,7 +189,7 @@ func (e *ear) Init(logr.RuntimeInfo) {}
 // Enabled implements logr.LogSink.
 func (e *ear) Enabled(level int) bool { return level <= movesLevel || e.takes(level) }
 
-func (e *ear) takes(level int) bool { return e.LogSink != nil && e.LogSink.Enabled(level) }
+func (e *ear) takes(level int) bool { return e.LogSink.Enabled(level) }
 
 // Info implements logr.LogSink.
 func (e *ear) Info(level int, message string, values ...any) {

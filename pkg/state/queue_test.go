@@ -209,6 +209,20 @@ func (s *story) heard() string {
 	return strings.Join(lines, "\n")
 }
 
+// TestSilentLogger: the queue may log, and log errors, to a logger that says nothing.
+func TestSilentLogger(t *testing.T) {
+	j := journal.New(1)
+	name := journal.Name{Namespace: "ns", Name: "train"}
+	j.Came(clock.RealClock{}.Now(), name, "u", 0)
+	logger := NewQueue(nil, j, Backoff{}).ear(klog.Logger{}).logger()
+	klog.LoggerWithName(logger, "errors").Error(nil, "The queue is closed")
+	logger.Error(nil, "The queue is closed")
+	logger.V(5).Info("Entity moved to an internal scheduling queue", "entity", klog.KRef("ns", "train"), "event", "NodeAdd", "queue", "Active")
+	if e, ok := j.Pod(name); !ok || e.Place != journal.Active {
+		t.Errorf("the journal heard %v, want that the pod is Active", e)
+	}
+}
+
 // BenchmarkQueue is what the journal adds to the queue's own work: for a pod that is
 // bound at its first attempt, and for an event that helps none of many that wait.
 func BenchmarkQueue(b *testing.B) {
