@@ -59,7 +59,7 @@ func (p *Planner) record(ctx context.Context, units []Unit) (r recording.Recordi
 			return err
 		}
 		objects, err = p.objects()
-		for _, kept := range p.gangs.Kept() {
+		for _, kept := range p.gangs.KeptRooms() {
 			n.recording.Kept = append(n.recording.Kept, recording.Kept{Node: kept.Node, Gang: kept.Gang, Lost: kept.Lost, Pod: *recording.Pod(kept.Pod)})
 		}
 		for i := range units {

@@ -124,8 +124,8 @@ type KeptRoom struct {
 	Lost bool
 }
 
-// Kept returns the room that is kept.
-func (g *Gangs) Kept() (rooms []KeptRoom) {
+// KeptRooms returns the room that is kept.
+func (g *Gangs) KeptRooms() (rooms []KeptRoom) {
 	g.kept.mu.RLock()
 	defer g.kept.mu.RUnlock()
 	for _, node := range slices.Sorted(maps.Keys(g.kept.nodes)) {

@@ -78,7 +78,7 @@ func run(t *testing.T, c *cluster, kubeconfig *rest.Config) *inside {
 		cancel()
 		t.Fatal(err)
 	}
-	known := scheduler.Attach(klog.FromContext(ctx), s.sched, set, scheduler.Backoff(cfg))
+	known := scheduler.Attach(klog.FromContext(ctx), s.sched, set, cfg)
 	c.state = known.Handler(func() bool { return true }, ctx.Done())
 	informers.Start(ctx.Done())
 	informers.WaitForCacheSync(ctx.Done())
