@@ -47,6 +47,10 @@ unit: ## Run the tests of single packages, with the race detector if there is a 
 integration: ## Run the scheduler against a real API server, and the sandbox.
 	go test -vet=off -count=1 -timeout=20m ./test/integration/... ./test/sandbox
 
+.PHONY: page
+page: ## Test the page of kubectl muster ui in Chromium, with pictures in .cache/page.
+	@hack/page.sh
+
 .PHONY: scale
 scale: ## Wake 50 gangs of up to 1,000 members on 1,000 nodes, one after the other; three minutes.
 	go test -vet=off -count=1 -timeout=20m -v -run=AtScale ./test/integration -args -at-scale

@@ -59,7 +59,7 @@ its namespace are needed; or at --scheduler-url.`,
 	cmd.SetErr(streams.ErrOut)
 	o.config.AddFlags(cmd.PersistentFlags())
 	o.reach.addFlags(cmd.PersistentFlags())
-	cmd.AddCommand(whyCommand(o), queueCommand(o), gangsCommand(o), imagesCommand(o), fitCommand(o), snapshotCommand(o), replayCommand(o))
+	cmd.AddCommand(whyCommand(o), queueCommand(o), gangsCommand(o), imagesCommand(o), fitCommand(o), snapshotCommand(o), replayCommand(o), uiCommand(o))
 	return cmd
 }
 

@@ -29,9 +29,9 @@ import (
 
 // replica is a scheduler as it serves its state, to a user who may list the pods of the
 // namespace "own" and no others.
-func replica(t *testing.T, leads bool, j *journal.Journal) (address string) {
+func replica(t *testing.T, leads func() bool, j *journal.Journal) (address string) {
 	t.Helper()
-	handler := state.New(j, nil, nil).Handler(func() bool { return leads }, t.Context().Done())
+	handler := state.New(j, nil, nil).Handler(leads, t.Context().Done())
 	resolver := state.Authorize(&request.RequestInfoFactory{})
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info, err := resolver.NewRequestInfo(r)
@@ -113,7 +113,8 @@ func TestTheReplicaThatLeadsIsAsked(t *testing.T) {
 	at, name := clock.RealClock{}.Now().Add(-90*time.Second), journal.Name{Namespace: "own", Name: "train"}
 	j.Came(at, name, "u1", 5)
 	j.Moved(at, name, "", journal.Active, journal.Cause{Event: journal.Arrival})
-	config := apiServer(t, forwarder{"standby": replica(t, false, j), "leader": replica(t, true, j)})
+	yes, no := func() bool { return true }, func() bool { return false }
+	config := apiServer(t, forwarder{"standby": replica(t, no, j), "leader": replica(t, yes, j)})
 	ask := func(config string, args ...string) (string, error) {
 		var out bytes.Buffer
 		cmd := NewCommand(genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &out})
@@ -130,7 +131,7 @@ train          Active   1          5          0          90s     90s
 	if _, err := ask(config, "queue", "-A"); err == nil || !strings.Contains(err.Error(), "not yours") {
 		t.Errorf("queue -A = %v, want it forbidden", err)
 	}
-	if _, err := ask(apiServer(t, forwarder{"standby": replica(t, false, j)}), "queue"); err == nil || !strings.Contains(err.Error(), "standby: this replica of the scheduler is a standby") {
+	if _, err := ask(apiServer(t, forwarder{"standby": replica(t, no, j)}), "queue"); err == nil || !strings.Contains(err.Error(), "standby: this replica of the scheduler is a standby") {
 		t.Errorf("queue = %v, want that there is a standby alone", err)
 	}
 	if _, err := ask(apiServer(t, forwarder{"leader": "127.0.0.1:1"}), "queue"); err == nil || !strings.Contains(err.Error(), "no replica of the scheduler answers: leader: ") {
