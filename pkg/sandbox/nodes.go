@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/muster-scheduler/muster/pkg/sandbox/controlplane"
 	"github.com/muster-scheduler/muster/pkg/sandbox/fleet"
 	"github.com/muster-scheduler/muster/pkg/sandbox/process"
 )
@@ -29,19 +30,25 @@ const nodesTimeout = 5 * time.Minute
 // AddKubelets adds n nodes with a real kubelet each, and waits until they are ready. There is a process for each 100.
 // Kill one to lose its nodes.
 func (s *Sandbox) AddKubelets(ctx context.Context, n int) ([]*process.Process, error) {
-	return s.addNodes(ctx, "kubelets", roleKubelets, n, kubeletsPerProcess)
+	return s.AddConfiguredKubelets(ctx, n, "")
+}
+
+// AddConfiguredKubelets does the same with kubelets whose configuration differs from the sandbox's in the given fields
+// of a KubeletConfiguration, which are JSON.
+func (s *Sandbox) AddConfiguredKubelets(ctx context.Context, n int, fields string) ([]*process.Process, error) {
+	return s.addNodes(ctx, "kubelets", roleKubelets, n, kubeletsPerProcess, fields)
 }
 
 // AddNodes adds n light nodes, and waits until they are ready. Kill the process to lose them.
 func (s *Sandbox) AddNodes(ctx context.Context, n int) (*process.Process, error) {
-	processes, err := s.addNodes(ctx, "nodes", roleLightNodes, n, maxNodes)
+	processes, err := s.addNodes(ctx, "nodes", roleLightNodes, n, maxNodes, "")
 	if err != nil {
 		return nil, err
 	}
 	return processes[0], nil
 }
 
-func (s *Sandbox) addNodes(ctx context.Context, name, role string, n, perProcess int) ([]*process.Process, error) {
+func (s *Sandbox) addNodes(ctx context.Context, name, role string, n, perProcess int, kubeletFields string) ([]*process.Process, error) {
 	s.mu.Lock()
 	first := s.nextNode
 	if n <= 0 || first+n > maxNodes {
@@ -55,9 +62,13 @@ func (s *Sandbox) addNodes(ctx context.Context, name, role string, n, perProcess
 	ctx, cancel := context.WithTimeout(ctx, nodesTimeout)
 	defer cancel()
 	all := s.options.fleet(first, n)
+	all.KubeletConfiguration = kubeletFields
 	var processes []*process.Process
 	for _, part := range all.Split(perProcess) {
-		in := nodesInput{Kubeconfig: s.ownKubeconfig(), Dir: filepath.Join(s.dataDir(), name), Fleet: part}
+		in := nodesInput{
+			Kubeconfig: s.ownKubeconfig(), Dir: filepath.Join(s.dataDir(), name),
+			ClientCert: controlplane.KubeletClientCert(s.dataDir()), Fleet: part,
+		}
 		p, err := s.launch(ctx, name, role, in, nil)
 		if err != nil {
 			return nil, err

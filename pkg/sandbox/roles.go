@@ -33,10 +33,10 @@ const (
 	roleUpstream     = "upstream"
 )
 
-// nodesInput is what both kinds of node get.
+// nodesInput is what both kinds of node get. ClientCert is the file with the certificate of whom kubelets answer to.
 type nodesInput struct {
-	Kubeconfig, Dir string
-	Fleet           fleet.Fleet
+	Kubeconfig, Dir, ClientCert string
+	Fleet                       fleet.Fleet
 }
 
 // Main turns this process into a part of a sandbox if it was started as one, and does not return then. Otherwise it
@@ -119,7 +119,7 @@ func nodes(start func(context.Context, *rest.Config, nodesInput) (machines, erro
 }
 
 func startKubelets(ctx context.Context, config *rest.Config, in nodesInput) (machines, error) {
-	return kubelet.Start(ctx, config, in.Dir, in.Fleet)
+	return kubelet.Start(ctx, config, in.Dir, in.ClientCert, in.Fleet)
 }
 
 func startLightNodes(ctx context.Context, config *rest.Config, in nodesInput) (machines, error) {

@@ -36,6 +36,8 @@ func startAPIServer(ctx context.Context, c Config, f files, etcdURL string, fail
 		fmt.Sprintf("--secure-port=%d", listener.Addr().(*net.TCPAddr).Port),
 		"--tls-cert-file=" + f.cert, "--tls-private-key-file=" + f.certKey,
 		"--token-auth-file=" + f.tokens,
+		"--kubelet-client-certificate=" + f.kubeletCert, "--kubelet-client-key=" + f.kubeletKey,
+		"--kubelet-preferred-address-types=InternalIP",
 		// No one has a client certificate, but without authorities for them the configuration map is incomplete by
 		// which other components authenticate their callers.
 		"--client-ca-file=" + f.caCert, "--requestheader-client-ca-file=" + f.caCert,
@@ -60,6 +62,7 @@ func startAPIServer(ctx context.Context, c Config, f files, etcdURL string, fail
 		return "", err
 	}
 	options.SecureServing.Listener = listener // no one else can take the port
+	options.KubeletConfig.Lookup = kubeletsHere
 	completed, err := options.Complete(ctx)
 	if err != nil {
 		return "", err

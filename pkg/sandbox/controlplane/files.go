@@ -20,6 +20,7 @@ import (
 // files are the credentials the components read from disk.
 type files struct {
 	tokens, serviceAccountKey, cert, certKey, caCert string // paths
+	kubeletCert, kubeletKey                          string // paths; what kubelets know the API server by
 	ca                                               []byte // the content of caCert: who issued cert
 }
 
@@ -35,6 +36,8 @@ func writeFiles(c Config) (files, error) {
 		cert:              filepath.Join(dir, "apiserver.crt"),
 		certKey:           filepath.Join(dir, "apiserver.key"),
 		caCert:            filepath.Join(dir, "ca.crt"),
+		kubeletCert:       KubeletClientCert(c.Dir),
+		kubeletKey:        filepath.Join(dir, "kubelet-client.key"),
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -51,12 +54,18 @@ func writeFiles(c Config) (files, error) {
 	if f.ca, err = issuer(cert); err != nil {
 		return files{}, err
 	}
+	kubeletCert, kubeletKey, err := clientCert("kube-apiserver")
+	if err != nil {
+		return files{}, fmt.Errorf("generate client certificate: %w", err)
+	}
 	for path, data := range map[string][]byte{
 		f.tokens:            tokenFile(c.Tokens),
 		f.serviceAccountKey: saKey,
 		f.cert:              cert,
 		f.certKey:           certKey,
 		f.caCert:            f.ca,
+		f.kubeletCert:       kubeletCert,
+		f.kubeletKey:        kubeletKey,
 	} {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			return files{}, err

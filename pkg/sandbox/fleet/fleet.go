@@ -36,6 +36,8 @@ type Fleet struct {
 	Bandwidth, RegistryBandwidth int64
 	// MaxParallelPulls is the kubelet setting; 0 and 1 are serial.
 	MaxParallelPulls int
+	// KubeletConfiguration is fields of one, as JSON, which real kubelets have instead of the sandbox's.
+	KubeletConfiguration string
 	// Images is what the registry serves.
 	Images []pull.Image
 }

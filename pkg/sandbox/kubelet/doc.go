@@ -2,7 +2,8 @@
 //
 // Only what lies below the container runtime interface is simulated: containers do not run, images are time and
 // arithmetic (package pull), and machine facts are made up. Everything above is the kubelet's own code: admission,
-// pulls and back-off, pod and node status, leases, events, eviction, image collection. Probes are the exception: the
+// pulls and back-off, pod and node status, leases, events, eviction, image collection, and what it serves to the API
+// server, such as its configuration. Probes are the exception: the
 // kubelet is built with a prober that always answers "ready".
 //
 // It is not a fleet that can be shut down: a kubelet has no end. Run it in a process of its own and kill that.

@@ -36,10 +36,15 @@ type Kubelets struct {
 	links   map[string]*link // by node
 }
 
-// Start runs a kubelet for each node of the fleet until the process ends, with their files in dir. It may be called
-// once in a process. It returns when all kubelets run; their nodes are ready a few seconds later.
-func Start(ctx context.Context, config *rest.Config, dir string, f fleet.Fleet) (*Kubelets, error) {
+// Start runs a kubelet for each node of the fleet until the process ends, with their files in dir. They answer to whoever
+// has the key of the certificate in the file clientCert. It may be called once in a process. It returns when all
+// kubelets run; their nodes are ready a few seconds later.
+func Start(ctx context.Context, config *rest.Config, dir, clientCert string, f fleet.Fleet) (*Kubelets, error) {
 	catalogue, err := pull.NewCatalogue(f.Images)
+	if err != nil {
+		return nil, err
+	}
+	serving, err := newServing(clientCert)
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +62,7 @@ func Start(ctx context.Context, config *rest.Config, dir string, f fleet.Fleet) 
 			fleet:     f,
 			disk:      pull.NewDisk(name, catalogue, all.network.NewLink(f.Bandwidth), f.Disk.Value()),
 			link:      newLink(),
+			serving:   serving,
 		}
 		all.links[name] = n.link
 		err := n.start(ctx, config)
@@ -87,6 +93,7 @@ type node struct {
 	fleet                    fleet.Fleet
 	disk                     *pull.Disk
 	link                     *link
+	serving                  *serving
 }
 
 // clients returns the kubelet's two clients. Neither is limited: the sandbox is to be fast, and the kubelet's own
@@ -114,6 +121,11 @@ func (n node) start(ctx context.Context, config *rest.Config) error {
 	if err != nil {
 		return err
 	}
+	listener, port, err := listen()
+	if err != nil {
+		return err
+	}
+	c.Port = port
 	m := machine{name: n.name, capacity: n.fleet.Capacity(), images: n.disk}
 	deps := kubemark.NewHollowKubelet(flags, c, client, heartbeats, m, imageService{n.disk},
 		newRuntimeService(n.podPrefix), newContainerManager(m)).KubeletDeps
@@ -139,7 +151,7 @@ func (n node) start(ctx context.Context, config *rest.Config) error {
 	k.BirthCry()
 	k.StartGarbageCollection(ctx)
 	go k.Run(ctx, deps.PodConfig.Updates())
-	return nil
+	return n.serve(ctx, listener, k, c)
 }
 
 // configure returns the kubelet's flags and configuration: those of kubemark, which are the defaults of cmd/kubelet
@@ -158,7 +170,7 @@ func (n node) configure() (*options.KubeletFlags, *config.KubeletConfiguration, 
 	if err := os.MkdirAll(c.PodLogsDir, 0o700); err != nil {
 		return nil, nil, err
 	}
-	c.EnableServer = false
+	c.EnableServer = false // ours serves, see server.go
 	c.EnableControllerAttachDetach = true
 	c.EnforceNodeAllocatable = nil
 	c.EvictionHard = eviction.DefaultEvictionHard
@@ -173,5 +185,5 @@ func (n node) configure() (*options.KubeletFlags, *config.KubeletConfiguration, 
 		parallel := int32(n.fleet.MaxParallelPulls)
 		c.MaxParallelImagePulls = &parallel
 	}
-	return flags, c, nil
+	return flags, c, override(c, n.fleet.KubeletConfiguration)
 }

@@ -35,6 +35,12 @@ func (l *link) setCut(cut bool) {
 	}
 }
 
+func (l *link) isCut() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.whole.Err() != nil
+}
+
 // wrap makes requests depend on the link.
 func (l *link) wrap(next http.RoundTripper) http.RoundTripper { return transport{l, next} }
 
