@@ -24,12 +24,15 @@ func run() int {
 	klog.SetLogger(logr.Discard()) // errors are returned; libraries would tell them a second time
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
 	err := cli.NewCommand(streams).ExecuteContext(ctx)
-	if answer, ok := errors.AsType[cli.ExitError](err); ok {
-		return answer.Code
+	if err == nil {
+		return 0
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		return 1
+	answer, ok := errors.AsType[cli.ExitError](err)
+	if !ok {
+		answer = cli.ExitError{Code: 1, Say: err.Error()}
 	}
-	return 0
+	if answer.Say != "" {
+		fmt.Fprintln(os.Stderr, "error:", answer.Say)
+	}
+	return answer.Code
 }

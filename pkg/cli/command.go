@@ -2,11 +2,12 @@
 // whose pods wait.
 //
 // It reads and never writes. It decides nothing: the scheduler's own words are shown,
-// those of its events and conditions. Everything is read with the user's own
+// those of its events and conditions, and those of package doctor. Everything is read with the user's own
 // credentials, and shows what that user may read.
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,12 +21,14 @@ import (
 	"github.com/muster-scheduler/muster/pkg/version"
 )
 
-// ExitError is an answer that the process ends with, such as that something does not fit. Users
-// have been told.
-type ExitError struct{ Code int }
+// ExitError is an answer of a command that a script may ask for, such as that something does not fit.
+type ExitError struct {
+	Code int    // of the process
+	Say  string // to the user; empty if that has been said
+}
 
 // Error implements error.
-func (e ExitError) Error() string { return fmt.Sprintf("exit status %d", e.Code) }
+func (e ExitError) Error() string { return cmp.Or(e.Say, fmt.Sprintf("exit status %d", e.Code)) }
 
 // options are those that all commands share.
 type options struct {
@@ -59,7 +62,7 @@ its namespace are needed; or at --scheduler-url.`,
 	cmd.SetErr(streams.ErrOut)
 	o.config.AddFlags(cmd.PersistentFlags())
 	o.reach.addFlags(cmd.PersistentFlags())
-	cmd.AddCommand(whyCommand(o), queueCommand(o), gangsCommand(o), imagesCommand(o), fitCommand(o), snapshotCommand(o), replayCommand(o), uiCommand(o))
+	cmd.AddCommand(whyCommand(o), queueCommand(o), gangsCommand(o), imagesCommand(o), fitCommand(o), snapshotCommand(o), replayCommand(o), doctorCommand(o), uiCommand(o))
 	return cmd
 }
 
@@ -96,6 +99,14 @@ func (o *options) ask(ctx context.Context, question func(s *scheduler, namespace
 	return question(s, namespace)
 }
 
+func validOutput(output string) error {
+	switch output {
+	case "", "json", "yaml", "wide":
+		return nil
+	}
+	return fmt.Errorf("--output: %q is none: use json, yaml or wide", output)
+}
+
 // addOutput adds the flags of commands that list.
 func (o *options) addOutput(cmd *cobra.Command) {
 	o.addFormat(cmd)
@@ -107,10 +118,8 @@ func (o *options) addFormat(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&o.output, "output", "o", "", "json, yaml or wide; by default a table")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "yaml", "wide"}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
-		switch o.output {
-		case "", "json", "yaml", "wide":
-		default:
-			return fmt.Errorf("--output: %q is none: use json, yaml or wide", o.output)
+		if err := validOutput(o.output); err != nil {
+			return err
 		}
 		if o.all && cmd.Flags().Changed("namespace") {
 			return errors.New("--all-namespaces and --namespace exclude each other")

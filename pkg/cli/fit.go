@@ -59,7 +59,7 @@ func (o *options) fit(ctx context.Context, files []string) error {
 		return err
 	}
 	if !review.Status.Fits {
-		return ExitError{1}
+		return ExitError{Code: 1}
 	}
 	return nil
 }

@@ -207,7 +207,7 @@ func (s *scheduler) get(ctx context.Context, path string, into any) error {
 }
 
 func (s *scheduler) open(ctx context.Context, path string) (io.ReadCloser, error) {
-	return s.request(ctx, http.MethodGet, path, nil)
+	return s.request(ctx, http.MethodGet, v1alpha1.Prefix+path, nil)
 }
 
 // send sends an object to a path below the state's prefix and reads the one that is answered.
@@ -221,7 +221,7 @@ func (s *scheduler) send(ctx context.Context, path string, object, into any) err
 		ctx, cancel = context.WithTimeout(ctx, s.timeout)
 		defer cancel()
 	}
-	body, err := s.request(ctx, http.MethodPost, path, bytes.NewReader(text))
+	body, err := s.request(ctx, http.MethodPost, v1alpha1.Prefix+path, bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
@@ -232,8 +232,9 @@ func (s *scheduler) send(ctx context.Context, path string, object, into any) err
 	return nil
 }
 
+// request asks for what is at any path.
 func (s *scheduler) request(ctx context.Context, method, path string, body io.Reader) (io.ReadCloser, error) {
-	request, err := http.NewRequestWithContext(ctx, method, s.base+v1alpha1.Prefix+path, body)
+	request, err := http.NewRequestWithContext(ctx, method, s.base+path, body)
 	if err != nil {
 		return nil, err
 	}

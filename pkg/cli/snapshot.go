@@ -138,7 +138,7 @@ func (o *options) replay(ctx context.Context, file string) error {
 		return err
 	}
 	if !same {
-		return ExitError{1}
+		return ExitError{Code: 1}
 	}
 	if o.output == "" || o.output == "wide" {
 		_, err = fmt.Fprintf(o.Out, "\nThe same as recorded at %s.\n", r.At.UTC().Format("2006-01-02 15:04:05 UTC"))
