@@ -114,6 +114,10 @@ image-test: ## Build the image around bin/COMMAND with buildah, offline, and che
 	@hack/build.sh $(COMMAND)
 	@hack/image-test.sh $(COMMAND)
 
+.PHONY: krew
+krew: ## Make the archives of the krew plugin, and its manifest, in bin/krew.
+	@hack/krew.sh
+
 .PHONY: clean
 clean: ## Remove what make built; Go's own cache stays.
 	rm -rf bin dist .cache

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"io"
+	"net/http"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
