@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	doctorv1alpha1 "github.com/muster-scheduler/muster/pkg/apis/doctor/v1alpha1"
-	"github.com/muster-scheduler/muster/pkg/cli"
 	"github.com/muster-scheduler/muster/pkg/sandbox"
 )
 
@@ -189,13 +188,6 @@ func TestDoctor(t *testing.T) {
 			}), asJSON(report.Findings)
 		})
 	})
-}
-
-func code(err error) int {
-	if err == nil {
-		return 0
-	}
-	return cli.ExitCode(err)
 }
 
 // finding returns the only one of a rule.

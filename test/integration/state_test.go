@@ -3,6 +3,7 @@ package integration
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -81,6 +82,17 @@ func (r *reader) pipe(ctx context.Context, in string, args ...string) (out, errO
 	cmd.SetArgs(append(r.flags(), args...))
 	err = cmd.ExecuteContext(ctx)
 	return stdout.String(), stderr.String(), err
+}
+
+// code is what the process would end with.
+func code(err error) int {
+	if err == nil {
+		return 0
+	}
+	if answer, ok := errors.AsType[cli.ExitError](err); ok {
+		return answer.Code
+	}
+	return 1
 }
 
 // flags say who asks whom. The scheduler's certificate is one that it made itself.
