@@ -8,6 +8,7 @@
 package journal
 
 import (
+	"runtime"
 	"sync"
 	"time"
 )
@@ -174,6 +175,7 @@ func (j *Journal) each(namespace string, f func(Name, *record)) {
 			f(Name{namespace, name}, r)
 			if n++; n%atOnce == 0 {
 				j.mu.Unlock()
+				runtime.Gosched() // or who waits would see the lock taken again before it wakes
 				j.mu.Lock()
 			}
 		}

@@ -3,11 +3,13 @@ package journal
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/utils/clock"
 	"pgregory.net/rapid"
 )
 
@@ -255,6 +257,41 @@ func TestMemory(t *testing.T) {
 	if took > 100<<20 {
 		t.Errorf("%d MiB for %d pods, want at most 100", took>>20, pods)
 	}
+}
+
+// BenchmarkWaiting reads 100,000 pods, and tells for how long a move waits meanwhile.
+func BenchmarkWaiting(b *testing.B) {
+	j, now := New(100_000), clock.RealClock{}
+	for i := range 100_000 {
+		tell(j, start, Name{fmt.Sprint("team-", i%100), fmt.Sprintf("a-job-of-some-length-%d", i)}, Active, Cause{})
+	}
+	stop, waits := make(chan struct{}), make(chan []time.Duration)
+	go func() {
+		var all []time.Duration
+		for {
+			select {
+			case <-stop:
+				waits <- all
+				return
+			default:
+			}
+			began := now.Now()
+			j.Said(Name{"team-1", "a-job-of-some-length-1"}, "", "something else")
+			all = append(all, now.Since(began))
+			now.Sleep(100 * time.Microsecond)
+		}
+	}()
+	b.ReportAllocs()
+	for b.Loop() {
+		if entries, _, _ := j.Waiting(""); len(entries) != 100_000 {
+			b.Fatal(len(entries))
+		}
+	}
+	close(stop)
+	all := <-waits
+	slices.Sort(all)
+	b.ReportMetric(float64(all[len(all)-1].Microseconds()), "longest-wait-us")
+	b.ReportMetric(float64(all[len(all)*99/100].Microseconds()), "p99-wait-us")
 }
 
 func BenchmarkMoved(b *testing.B) {

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"cmp"
 	"maps"
+	"runtime"
 	"slices"
 
 	v1 "k8s.io/api/core/v1"
@@ -34,6 +35,7 @@ func visit[T any](g *Gangs, all []T, see func(T)) {
 			see(one)
 		}
 		g.mu.Unlock()
+		runtime.Gosched() // or who waits would see the lock taken again before it wakes
 	}
 }
 
