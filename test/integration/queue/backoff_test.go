@@ -42,7 +42,7 @@ func TestBackoffDoubles(t *testing.T) {
 // TestErrorsAreTriedAgainByTime: an attempt that failed by an error leads to Backoff at once,
 // and though nobody else is there, its end is waited for, as the error may be gone then.
 // Errors are counted apart from refusals: after as many of them the first refusal keeps the
-// pod for 1 s. In the seeds' text there is one back-off for both.
+// pod for 1 s. Older descriptions know one back-off for both.
 func TestErrorsAreTriedAgainByTime(t *testing.T) {
 	t.Parallel()
 	s := scripted(t, "a")

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"context"
 	"testing"
 
 	v1 "k8s.io/api/core/v1"
@@ -9,7 +10,7 @@ import (
 
 // TestSchedulingGates keep a pod out of the active ones until the last of them is taken
 // off: it is not tried, and no attempt is counted. Whoever may not enter is in a place of
-// its own, which the seeds' text counts among the unschedulable ones.
+// its own, which older descriptions count among the unschedulable ones.
 func TestSchedulingGates(t *testing.T) {
 	t.Parallel()
 	c := shipped(t, "a")
@@ -38,8 +39,8 @@ func TestSchedulingGates(t *testing.T) {
 // for Active or for Backoff, and not from Backoff to Active. Whom it refuses waits for an
 // event that its plugin asked for.
 //
-// Up to 1.31 it was asked from Backoff to Active instead, which SchedulerPopFromBackoffQ
-// does not pass.
+// Before SchedulerPopFromBackoffQ, with which a pod can have its turn without having been
+// Active, it was asked from Backoff to Active instead.
 func TestPreEnqueueIsAsked(t *testing.T) {
 	t.Parallel()
 	s := scripted(t, "a")
@@ -69,12 +70,17 @@ func TestPreEnqueueIsAsked(t *testing.T) {
 	s.sendFor("train")
 	s.await("train", "Active", 1)
 	asked("when a plugin sent for it", 4)
-	s.on("Second.PreFilter", "train", says(fwk.Error))
+	again, held, finish := holds(nil)
+	t.Cleanup(finish)
+	s.on("Second.PreFilter", "train", func(context.Context, string) *fwk.Status {
+		s.on("Second.PreFilter", "train", again)
+		return fwk.AsStatus(errBroken)
+	})
 	letGo()
 	s.await("train", "Backoff", 2)
 	asked("on the way to Backoff", 5)
-	s.await("train", "Backoff", 3)
-	asked("from Backoff to Active, and once more to Backoff", 6)
+	s.reached(held)
+	asked("from Backoff to Active", 5)
 }
 
 // TestGateOnTheWayBack: a pod can be kept out after it was tried as well.

@@ -11,8 +11,7 @@ import (
 // TestEventsThatHelp move a pod, and others do not: the plugin that refused it looks at
 // each. A witness, which the useless event helps, tells when the queue has had it.
 //
-// In the seeds' text, and up to 1.31, an event of a kind that the plugin asked for was
-// enough.
+// Up to 1.31, an event of a kind that the plugin asked for was enough.
 func TestEventsThatHelp(t *testing.T) { // by itself: what other tests do can help as well
 	relabel := func(c *cluster) { c.label("a", "colour", "red") }
 	for name, tc := range map[string]struct {

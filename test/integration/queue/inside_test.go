@@ -34,8 +34,8 @@ func scripted(t *testing.T, nodes ...string) *inside {
 	return run(t, c, rest.CopyConfig(control.sandbox.Config))
 }
 
-// profile is the one that ships, for another scheduler name.
-func profile(t *testing.T, name string) (*config.KubeSchedulerConfiguration, *config.KubeSchedulerProfile) {
+// configuration is the one that ships, for another scheduler name.
+func configuration(t *testing.T, name string) *config.KubeSchedulerConfiguration {
 	t.Helper()
 	obj, err := runtime.Decode(scheme.Codecs.UniversalDecoder(), scheduler.DefaultConfig())
 	if err != nil {
@@ -43,17 +43,18 @@ func profile(t *testing.T, name string) (*config.KubeSchedulerConfiguration, *co
 	}
 	cfg := obj.(*config.KubeSchedulerConfiguration)
 	cfg.Profiles[0].SchedulerName = name
-	return cfg, &cfg.Profiles[0]
+	return cfg
 }
 
 // run runs a scheduler until the test ends.
 func run(t *testing.T, c *cluster, kubeconfig *rest.Config) *inside {
 	t.Helper()
 	s := &inside{cluster: c, script: newScript()}
-	cfg, p := profile(t, c.scheduler)
+	cfg := configuration(t, c.scheduler)
+	enabled := cfg.Profiles[0].Plugins
 	ours := []config.Plugin{{Name: first, Weight: 100}, {Name: second, Weight: 1}}
-	p.Plugins.MultiPoint.Enabled = append(p.Plugins.MultiPoint.Enabled, ours...)
-	p.Plugins.Bind.Enabled = slices.Concat(ours, p.Plugins.Bind.Enabled) // before GangBind, which binds all
+	enabled.MultiPoint.Enabled = append(enabled.MultiPoint.Enabled, ours...)
+	enabled.Bind.Enabled = slices.Concat(ours, enabled.Bind.Enabled) // before GangBind, which binds all
 
 	// It ends before the control plane's part is removed, which waits for nobody.
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), logr.Discard()))

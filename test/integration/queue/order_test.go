@@ -124,7 +124,7 @@ func TestOneQueueSort(t *testing.T) {
 			"different queue sort plugins",
 		},
 	} {
-		cfg, _ := profile(t, "muster")
+		cfg := configuration(t, "muster")
 		tc.edit(cfg)
 		client := fake.NewClientset()
 		_, err := upstream.New(klog.NewContext(t.Context(), logr.Discard()), client, upstream.NewInformerFactory(client, 0, nil), nil,

@@ -10,13 +10,13 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 )
 
-// TestNodeAffinityWalk is the way through all three queues of the seeds' example, a pod
-// that wants nodes with a label, on the scheduler as it ships.
+// TestNodeAffinityWalk is the way of a pod that wants nodes with a label through all
+// three queues, on the scheduler as it ships.
 //
 // Refused, it is Unschedulable until a node is labelled. That event comes while its
 // back-off lasts (the one that the third refusal in a row brings, of 4 s), so it leads to
-// the pods in back-off. In the seeds' text it would wait there for the end; 1.37 has it
-// tried at once if nobody else is there to be tried.
+// the pods in back-off. By older descriptions it would wait there for the end;
+// 1.37 has it tried at once if nobody else is there to be tried.
 func TestNodeAffinityWalk(t *testing.T) { // by itself: what other tests do can help as well
 	c := shipped(t, "full-1", "full-2", "free")
 	for _, node := range []string{"full-1", "full-2"} {
@@ -107,8 +107,8 @@ func TestPluginSendsForAPod(t *testing.T) {
 }
 
 // TestEventInTheTurn: a pod that is refused while the cluster changes goes to Backoff, for
-// it was looked at without the change. The seeds tell of two counters, schedulingCycle and
-// moveRequestCycle, by which any change did that. 1.37 keeps the events of the turn, and
+// it was looked at without the change. Older descriptions tell of two counters, schedulingCycle
+// and moveRequestCycle, by which any change did that. 1.37 keeps the events of the turn, and
 // asks the plugins that refused the pod about each: the change must be one that can help.
 func TestEventInTheTurn(t *testing.T) {
 	t.Parallel()

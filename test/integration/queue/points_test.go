@@ -78,7 +78,7 @@ func TestExtensionPointsInOrder(t *testing.T) {
 // TestWhatAFailureDoes, at each extension point: who is called after it, where the pod
 // goes, and what it says. First fails, time and again.
 //
-// In the seeds' text a pod that fails goes to the unschedulable ones, in binding too. In
+// By older descriptions a pod that fails goes to the unschedulable ones, in binding too. In
 // 1.37 only who refuses a pod up to Permit is asked what would help it. All who fail
 // otherwise are tried again by time, and so is whom PreBind or Bind refuses.
 func TestWhatAFailureDoes(t *testing.T) {
@@ -338,11 +338,11 @@ func TestTheFirstBinderThatDoesNotSkipBinds(t *testing.T) {
 	}
 }
 
-// TestPreBindPreFlight is new in 1.37: before a pod waits at Permit, plugins are asked
-// whether they have something to do at PreBind, and who skips is not called there. If one
-// has, the node is written down as nominated. Muster turns the feature off that this
-// comes with, NominatedNodeNameForExpectation, and then nobody is asked, and all are called:
-// TestExtensionPointsInOrder.
+// TestPreBindPreFlight is a point that older descriptions do not know: before a pod waits at Permit,
+// plugins are asked whether they have something to do at PreBind, and who skips is not
+// called there. If one has, the node is written down as nominated. Muster turns off the
+// feature that this comes with, NominatedNodeNameForExpectation. Then nobody is asked, and
+// all are called: TestExtensionPointsInOrder.
 func TestPreBindPreFlight(t *testing.T) { // by itself: the feature is the process's
 	control.start(t)
 	featuregatetesting.SetFeatureGateDuringTest(t, utilfeature.DefaultFeatureGate, features.NominatedNodeNameForExpectation, true)
