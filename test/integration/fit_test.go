@@ -143,7 +143,7 @@ func (f *fitCase) make(ctx context.Context) error {
 		}
 		if images && f.rand.IntN(3) == 0 {
 			f.images = true
-			node.Status.Images = []v1.ContainerImage{{Names: []string{"registry.example/fit:v1"}, SizeBytes: 1 << 30}}
+			node.Status.Images = []v1.ContainerImage{{Names: []string{"registry.example/" + f.name + ":v1"}, SizeBytes: 1 << 30}}
 		}
 		if _, err := f.client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); err != nil {
 			return err
@@ -194,7 +194,7 @@ func (f *fitCase) kind(kind int, inGang bool) *v1.Pod {
 	pod.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}
 	pod.Labels, pod.Annotations = map[string]string{"case": f.name, "app": fmt.Sprint("k", kind)}, map[string]string{}
 	pod.Spec.NodeSelector = map[string]string{"case": f.name}
-	pod.Spec.Containers[0].Image = "registry.example/fit:v1"
+	pod.Spec.Containers[0].Image = "registry.example/" + f.name + ":v1"
 	if f.rand.IntN(2) == 0 {
 		pod.Spec.Tolerations = append(pod.Spec.Tolerations, v1.Toleration{Key: "example.com/kept", Operator: v1.TolerationOpExists})
 	}
