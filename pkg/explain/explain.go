@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
+	"github.com/muster-scheduler/muster/pkg/reason"
 	"github.com/muster-scheduler/muster/pkg/resources"
 )
 
@@ -68,6 +69,63 @@ func noFit(subject string, v gang.Verdict, ways []string) string {
 		fmt.Fprintf(&b, "; it would start with %s", strings.Join(ways, ", or with "))
 	}
 	return b.String()
+}
+
+// shownHolders is how many of those who hold room a sentence names.
+const shownHolders = 3
+
+// Held says who holds the room that a gang lacks, to follow what NoFit says; empty if
+// nobody does. It is apart because pods come and go: an event is written when the verdict
+// is another one, and not whenever others hold the room.
+func Held(v gang.Verdict) string {
+	h := v.Holders
+	var own []string
+	rest := 0
+	for i, holder := range h.Own {
+		switch {
+		case i >= shownHolders:
+			rest += holder.Pods
+		case holder.Gang:
+			own = append(own, fmt.Sprintf("gang %s/%s (%s)", v.Gang.Namespace, holder.Name, plural(holder.Pods, "pod")))
+		default:
+			own = append(own, fmt.Sprintf("pod %s/%s", v.Gang.Namespace, holder.Name))
+		}
+	}
+	if rest > 0 {
+		own = append(own, fmt.Sprintf("%s more of %s", plural(rest, "pod"), v.Gang.Namespace))
+	}
+	var all []string
+	if len(own) > 0 {
+		all = append(all, "by "+list(own))
+	}
+	switch {
+	case h.Others == 1:
+		all = append(all, "by 1 pod of another namespace")
+	case h.Others > 1:
+		all = append(all, fmt.Sprintf("by %d pods of other namespaces", h.Others))
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	where, contested := "", 0
+	for r, nodes := range v.Tally {
+		if r.Code == reason.Resource {
+			contested += nodes
+		}
+	}
+	if contested > len(v.Contested) {
+		where = fmt.Sprintf("on the %s ", plural(len(v.Contested), "nearest node"))
+	}
+	return "; " + where + "it is held " + strings.Join(all, ", and ")
+}
+
+// list joins words as a sentence does.
+func list(words []string) string {
+	last := len(words) - 1
+	if last == 0 {
+		return words[0]
+	}
+	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
 // help says what would have a gang start: room for those who lack it, if that is all

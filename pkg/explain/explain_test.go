@@ -110,6 +110,38 @@ func TestNoFit(t *testing.T) {
 	}
 }
 
+func TestHeld(t *testing.T) {
+	own := []gang.Holder{{Name: "a", Gang: true, Pods: 8}, {Name: "b", Pods: 1}, {Name: "c", Gang: true, Pods: 1}, {Name: "d", Gang: true, Pods: 4}, {Name: "e", Pods: 1}}
+	tests := map[string]struct {
+		holders gang.Holders
+		want    string
+	}{
+		"nobody":                            {gang.Holders{}, ""},
+		"one pod":                           {gang.Holders{Own: own[1:2]}, "; it is held by pod ml/b"},
+		"a gang and a pod, and others":      {gang.Holders{Own: own[:2], Others: 12}, "; it is held by gang ml/a (8 pods) and pod ml/b, and by 12 pods of other namespaces"},
+		"three are named":                   {gang.Holders{Own: own[:3]}, "; it is held by gang ml/a (8 pods), pod ml/b and gang ml/c (1 pod)"},
+		"more are counted":                  {gang.Holders{Own: own, Others: 1}, "; it is held by gang ml/a (8 pods), pod ml/b, gang ml/c (1 pod) and 5 pods more of ml, and by 1 pod of another namespace"},
+		"others alone, who are never named": {gang.Holders{Others: 2}, "; it is held by 2 pods of other namespaces"},
+		"another alone, who is never named": {gang.Holders{Others: 1}, "; it is held by 1 pod of another namespace"},
+		"a fourth that is one pod":          {gang.Holders{Own: append(own[:3:3], own[4])}, "; it is held by gang ml/a (8 pods), pod ml/b, gang ml/c (1 pod) and 1 pod more of ml"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			v := gang.Verdict{Gang: gang.Key{Namespace: "ml", Name: "train"}, Holders: tc.holders}
+			if got := Held(v); got != tc.want {
+				t.Errorf("Held() =\n%s\nwant\n%s", got, tc.want)
+			}
+		})
+	}
+	large := gang.Verdict{
+		Gang: gang.Key{Namespace: "ml", Name: "train"}, Holders: gang.Holders{Others: 900}, Contested: make([]int, 32),
+		Tally: reason.Tally{{Code: reason.Resource, Detail: "cpu"}: 4000, {Code: reason.Resource, Detail: "memory"}: 5, {Code: reason.Taint}: 9},
+	}
+	if got, want := Held(large), "; on the 32 nearest nodes it is held by 900 pods of other namespaces"; got != want {
+		t.Errorf("where not all nodes were looked at: %s, want %s", got, want)
+	}
+}
+
 func TestOutlook(t *testing.T) {
 	key := gang.Key{Namespace: "ml", Name: "train"}
 	tests := map[string]struct {

@@ -233,9 +233,9 @@ func (r *Roster) Commit(key Key, by string, slots Placement, seq Sequence) (todo
 	return todo, kept, goes, true
 }
 
-// Fail records that no plan was found; why is the verdict. The representative
-// stays the one who tried, so that the events that can help reach it.
-func (r *Roster) Fail(key Key, uid, why string) []Action {
+// Fail records that no plan was found. The representative stays the one who tried,
+// so that the events that can help reach it.
+func (r *Roster) Fail(key Key, uid string, how Refused) []Action {
 	g := r.gangs[key]
 	if g == nil {
 		return nil
@@ -246,7 +246,7 @@ func (r *Roster) Fail(key Key, uid, why string) []Action {
 	if g.members[uid] != nil {
 		g.rep = uid
 	}
-	g.verdict = why
+	g.verdict, g.last = how.Why, how
 	g.touch()
 	todo := g.abandon("the plan of gang " + key.String() + " no longer fits")
 	if len(g.vetoes) > 0 { // it had a plan when it came to this
@@ -442,23 +442,26 @@ func (r *Roster) Reconsider(uid string) []Action {
 	return r.reconsider(r.gangs[m.key])
 }
 
-// Notice returns what the owner of a gang that cannot be tried yet should be
-// told, and the member to tell it at: the first that waits for a node. why is
-// empty if there is nothing to tell, or nothing new.
-func (r *Roster) Notice(key Key) (uid, why string) {
+// Notice returns what the owner of a gang that waits should be told, and the member to
+// tell it at: the first that waits for a node. tried is set if the gang was refused: the
+// framework has told the member so. why is empty if there is nothing to tell, or nothing new.
+func (r *Roster) Notice(key Key) (uid, why string, tried bool) {
 	g := r.gangs[key]
 	if g == nil {
-		return "", ""
+		return "", "", false
 	}
 	s, why := r.spec(g)
 	if why == "" && !g.complete(s, existing) {
 		why = g.gathering(s) + g.blocked() + g.misnamed(s)
 	}
+	if why == "" && g.free() && !g.complete(s, placed) {
+		why, tried = g.verdict, true
+	}
 	first := g.firstWaiting()
 	if why == "" || first == nil || len(tell(first, why)) == 0 {
-		return "", ""
+		return "", "", false
 	}
-	return first.UID, why
+	return first.UID, why, tried
 }
 
 // Retell forgets who was told what, for a process that told nobody until now.

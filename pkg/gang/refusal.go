@@ -61,9 +61,9 @@ func (p *planner) refusal(turn Turn, last stage) Verdict {
 	}
 	v.Lacks = p.lacks(s.order)
 	if i := p.wanting(s.order); i >= 0 {
-		v.Obstacles, v.Tally, v.Short = p.explain(i, s)
+		p.explain(&v, i, s)
 	}
-	v.Obstructed = p.obstructed || possible
+	v.Obstructed = p.obstructed || possible || slices.ContainsFunc(p.classes, func(c Class) bool { return c.Coupled })
 	return v
 }
 
@@ -160,13 +160,13 @@ func (p *planner) lacks(order []int) []Lack {
 // explain counts why the nodes of the scope take no further member of the class,
 // first by amounts and then by what lies behind these, and finds by how little the
 // nearest ones fall short.
-func (p *planner) explain(i int, s *scope) (obstacles, tally reason.Tally, short []Shortage) {
+func (p *planner) explain(v *Verdict, i int, s *scope) {
 	class := &p.classes[i]
-	obstacles, tally = reason.Tally{}, reason.Tally{}
-	var best resources.Vector
+	v.Obstacles, v.Tally = reason.Tally{}, reason.Tally{}
+	var nearest nearest
 	all := make(resources.Vector, len(p.c.Resources))
 	count := func(n int, why reason.Reason) {
-		tally[why]++
+		v.Tally[why]++
 		if why.Code != reason.Resource {
 			return
 		}
@@ -174,9 +174,7 @@ func (p *planner) explain(i int, s *scope) (obstacles, tally reason.Tally, short
 		for r := range all {
 			all[r] += max(0, free[r])
 		}
-		if best == nil || p.distance(free, class.Ask) < p.distance(best, class.Ask) {
-			best = free
-		}
+		nearest.add(n, p.distance(free, class.Ask))
 	}
 	nodes := make([]int, 0, s.size(p))
 	for at := range s.size(p) {
@@ -185,7 +183,7 @@ func (p *planner) explain(i int, s *scope) (obstacles, tally reason.Tally, short
 	answers := p.ask(i, nodes)
 	for _, why := range answers {
 		if !why.Fits() {
-			obstacles[why]++
+			v.Obstacles[why]++
 		}
 	}
 	p.correct(i, nodes, answers)
@@ -194,12 +192,32 @@ func (p *planner) explain(i int, s *scope) (obstacles, tally reason.Tally, short
 			count(nodes[at], why)
 		}
 	}
-	for r, free := range best {
+	if v.Contested = nearest.nodes; len(v.Contested) == 0 {
+		return
+	}
+	for r, free := range p.c.Free[v.Contested[0]] {
 		if ask := class.Ask[r]; free < ask {
-			short = append(short, Shortage{Resource: p.c.Resources[r], Ask: ask, Free: max(0, free), All: all[r]})
+			v.Short = append(v.Short, Shortage{Resource: p.c.Resources[r], Ask: ask, Free: max(0, free), All: all[r]})
 		}
 	}
-	return obstacles, tally, short
+}
+
+// nearest is the nodes of the least distances, of equal ones those that came first.
+type nearest struct {
+	nodes     []int // at most maxContested
+	distances []float64
+}
+
+func (s *nearest) add(n int, distance float64) {
+	at := len(s.nodes)
+	for at > 0 && distance < s.distances[at-1] {
+		at--
+	}
+	if at == maxContested {
+		return
+	}
+	s.nodes, s.distances = slices.Insert(s.nodes, at, n), slices.Insert(s.distances, at, distance)
+	s.nodes, s.distances = s.nodes[:min(len(s.nodes), maxContested)], s.distances[:min(len(s.distances), maxContested)]
 }
 
 // correct looks behind answers of arithmetic: to a node that would not do even if it had

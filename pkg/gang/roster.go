@@ -113,9 +113,10 @@ type gang struct {
 	// more often that happens in a row.
 	resting  bool
 	broken   int
-	outlook  string // what was expected of the last plan
-	imagesAt int64  // when its images were expected to be ready, see Status
-	verdict  string // why the last attempt came to nothing; empty if it did not
+	outlook  string  // what was expected of the last plan
+	imagesAt int64   // when its images were expected to be ready, see Status
+	verdict  string  // why the last attempt came to nothing; empty if it did not
+	last     Refused // how the planner refused it last; its verdict may be about something else since
 	start
 }
 

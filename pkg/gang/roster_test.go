@@ -19,8 +19,8 @@ import (
 //	pod NAME gang=G [owner=O] [min=N] [max=N] [roles=(role:N,…)] [within=KEY] [role=R] [created=N] [at=N] [refused=N] [priority=N]
 //	    [bound|running|done|blocked] [on=NODE] [group]
 //	group G min=N [uid=U] [created=N] [whole=N] | nogroup G | job O parallelism=N succeeded=N | gone NAME | failed NAME gang=G
-//	admit NAME | take NAME | commit G by=NAME slots=(pod:node,…) [order=(pod,…)] [ahead=(pod,…)] | fail G by=NAME
-//	retry NAME | reserve NAME [on=NODE] | permit NAME | unreserve NAME | wake G [round=N] | notice G | status G
+//	admit NAME | take NAME | commit G by=NAME slots=(pod:node,…) [order=(pod,…)] [ahead=(pod,…)] | fail G by=NAME [nodes=help]
+//	retry NAME | reserve NAME [on=NODE] | permit NAME | unreserve NAME | wake G [round=N] | notice G | calls G | status G
 //	refuse NAME | expire G round=N | proved G round=N [refused=NAME] | held G
 func TestRosterStories(t *testing.T) {
 	datadriven.Walk(t, "testdata/roster", func(t *testing.T, path string) {
@@ -113,7 +113,7 @@ func tellStory(t *testing.T, r *Roster, words []string) string {
 		todo, _, _, ok := r.Commit(key, opts["by"], slots, Sequence{Order: list(opts["order"]), Ahead: list(opts["ahead"])})
 		return fmt.Sprintf("%v; %s", ok, actions(todo))
 	case "fail":
-		return actions(r.Fail(key, opts["by"], "it does not fit"))
+		return actions(r.Fail(key, opts["by"], Refused{Why: "it does not fit", NodesHelp: opts["nodes"] == "help"}))
 	case "retry":
 		turn, todo, ok := r.Retry(name)
 		return fmt.Sprintf("%v%s; %s", ok, tries(turn), actions(todo))
@@ -130,8 +130,21 @@ func tellStory(t *testing.T, r *Roster, words []string) string {
 		}
 		return actions(r.Wake(key, number("round")))
 	case "notice":
-		uid, why := r.Notice(key)
+		uid, why, tried := r.Notice(key)
+		if tried {
+			why += ", it was told"
+		}
 		return strings.TrimSpace(uid + " " + why)
+	case "calls":
+		calls, settled := r.Calls(key)
+		if !settled {
+			return "not known"
+		}
+		var out []string
+		for _, uid := range slices.Sorted(maps.Keys(calls)) {
+			out = append(out, fmt.Sprintf("%s %s", uid, map[bool]string{true: "calls", false: "does not"}[calls[uid]]))
+		}
+		return strings.Join(out, ", ")
 	}
 	t.Fatalf("unknown command %s", cmd)
 	return ""

@@ -38,6 +38,8 @@ type Status struct {
 	Reserved  int    // members that count, and wait with a node in the scheduler's memory for the rest
 	// Why says what the gang waits for; empty when it waits for nothing.
 	Why string
+	// Refused is how it was refused, if that is what it waits for.
+	Refused Refused
 	// Outlook says what the plan that it has, or started by, expects of its start; empty if
 	// that is nothing to wait for. ImagesAt is when its images are expected to be ready, in
 	// nanoseconds since 1970; 0 if nothing is expected.
@@ -83,7 +85,7 @@ func (r *Roster) Status(key Key) (st Status, ok bool) {
 	case g.planned || g.all.held > 0:
 		st.State = Placing
 	case g.verdict != "":
-		st.State, st.Why = Waiting, g.verdict
+		st.State, st.Why, st.Refused = Waiting, g.verdict, g.refused()
 	default:
 		st.State = Queued
 	}

@@ -283,6 +283,67 @@ func TestPlanDoesNotDependOnTheOrderOfClasses(t *testing.T) {
 	})
 }
 
+// TestRoomForSoManyMoreIsEnough: where a verdict says for how many more members there has to
+// be room, and for how much, nodes with that room and no more have the gang start, be it
+// a node for each of them or, if no host port keeps them apart, one for all.
+func TestRoomForSoManyMoreIsEnough(t *testing.T) {
+	for _, coupled := range []bool{false, true} {
+		promised := 0
+		rapid.Check(t, func(t *rapid.T) {
+			b, turn, classes := drawTurn(t, coupled)
+			placed, v := gang.Plan(b.cluster(), turn, classes, b.clone())
+			if placed != nil || len(v.Short) == 0 || len(v.Lacks) == 0 || v.Obstructed {
+				return
+			}
+			promised++
+			for _, together := range []bool{false, true} {
+				if together && slices.Contains(b.port, true) {
+					continue
+				}
+				more := *b
+				more.nodes, more.free, more.tainted, more.labels = slices.Clone(b.nodes), slices.Clone(b.free), slices.Clone(b.tainted), slices.Clone(b.labels)
+				members := slices.Clone(classes)
+				sum := make(resources.Vector, len(b.index))
+				grow := func(room resources.Vector) {
+					for i, c := range members {
+						if c.Pulls != nil {
+							members[i].Pulls = append(slices.Clone(c.Pulls), gang.Pull{})
+						}
+					}
+					more.nodes = append(more.nodes, fmt.Sprintf("z%d", len(more.nodes)))
+					more.free, more.tainted = append(more.free, room), append(more.tainted, false)
+					for l := range more.labels {
+						value := "" // it is in the domain of which the verdict speaks, and in no narrower one
+						if l < len(v.Domain.Values) {
+							value = v.Domain.Values[l]
+						}
+						more.labels[l] = append(slices.Clone(more.labels[l]), value)
+					}
+				}
+				for _, lack := range v.Lacks {
+					for range lack.Members {
+						for r, a := range lack.Ask {
+							sum[r] += a
+						}
+						if !together {
+							grow(slices.Clone(lack.Ask))
+						}
+					}
+				}
+				if together {
+					grow(sum)
+				}
+				if placed, w := gang.Plan(more.cluster(), turn, members, more.clone()); placed == nil {
+					t.Fatalf("room for %+v is said to do, together on one node: %v, and then:\n%+v\nbefore:\n%+v", v.Lacks, together, w, v)
+				}
+			}
+		})
+		if t.Logf("coupled %v: %d promises", coupled, promised); promised == 0 {
+			t.Error("nothing was promised")
+		}
+	}
+}
+
 func BenchmarkPlan(b *testing.B) {
 	for _, c := range []struct {
 		members int

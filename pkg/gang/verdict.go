@@ -45,6 +45,11 @@ type Verdict struct {
 	// Short is what the nearest node lacks for one more member of that class;
 	// empty if the obstacle is not an amount.
 	Short []Shortage
+	// Contested is the positions of the nodes that lack an amount and nothing else, the
+	// nearest first, at most 32 of them; Holders is who holds it there. Plan does not know
+	// the holders.
+	Contested []int
+	Holders   Holders
 	// Resources names the positions of the vectors below.
 	Resources resources.Index
 	// Lacks are the members that found no node, by class, of those that the gang
@@ -52,7 +57,8 @@ type Verdict struct {
 	Lacks []Lack
 	// Obstructed is set if room for Lacks may not be all it takes, or less may do:
 	// pods keep members off nodes by other means than amounts, such as ports,
-	// affinity or volumes, or the members would fit if they were arranged better.
+	// affinity or volumes, or the members mind one another, or would fit if they were
+	// arranged better.
 	// What nodes are in themselves (labels, taints, cordoned) does not count. It
 	// may be set where a closer look would find that it need not be.
 	Obstructed bool
@@ -60,6 +66,15 @@ type Verdict struct {
 	Hope Hope
 	// Note is what a plugin that refused every node said, if one did.
 	Note string
+}
+
+// NodesHelp reports whether more nodes may let the gang start: each node was refused for
+// what it is, or what is on it, and so another may not be. What a plugin refuses wherever
+// it is asked to be, such as a claim that is not bound, no node helps; nor does one help
+// where a level is required that no node has the label of, for new ones are like those
+// that there are.
+func (v Verdict) NodesHelp() bool {
+	return v.Note == "" && (v.Domain.Key == "" || v.Domains > 0)
 }
 
 // Lack is a number of equal members without a node.

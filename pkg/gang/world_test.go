@@ -144,7 +144,7 @@ func (w *world) plan(turn Turn) bool {
 		}
 	}
 	if len(slots) < turn.Need.Need {
-		w.do(w.r.Fail(turn.Gang, w.flight, "no room"))
+		w.do(w.r.Fail(turn.Gang, w.flight, Refused{Why: "no room", NodesHelp: true}))
 		return false
 	}
 	placed, seq := slices.Sorted(maps.Keys(slots)), Sequence{}

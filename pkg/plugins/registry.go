@@ -99,6 +99,18 @@ func (set *Set) Fits(sched *scheduler.Scheduler, c *config.KubeSchedulerConfigur
 	return fit.New(sched, c, set.states.shared)
 }
 
+// OnFailure returns the handler of failed attempts for a scheduler that was built from
+// this set's plugins, around the one it was built with: what is told of members is told of
+// whole gangs.
+func (set *Set) OnFailure(inner scheduler.FailureHandlerFn) scheduler.FailureHandlerFn {
+	set.states.mu.Lock()
+	defer set.states.mu.Unlock()
+	if set.states.shared == nil {
+		return inner
+	}
+	return set.states.shared.Gangs.OnFailure(inner)
+}
+
 // Registry returns the factories of the plugins.
 func (set *Set) Registry() frameworkruntime.Registry {
 	states := &set.states

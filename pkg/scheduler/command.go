@@ -174,7 +174,7 @@ func Attach(logger klog.Logger, sched *scheduler.Scheduler, set *plugins.Set, c 
 		sched.NextEntity = fits.Between(sched.NextEntity)
 		known.AskOf(fits)
 	}
-	sched.FailureHandler = queue.OnFailure(sched.FailureHandler)
+	sched.FailureHandler = queue.OnFailure(set.OnFailure(sched.FailureHandler))
 	for _, fw := range sched.Profiles {
 		fw.SetPodActivator(queue)
 	}

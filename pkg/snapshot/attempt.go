@@ -92,6 +92,7 @@ func (ws *Worlds) Plan(ctx context.Context, nodes []fwk.NodeInfo, pods []*v1.Pod
 	}
 	if slots == nil {
 		verdict.Note, verdict.Hope = world.Note(), gang.HopeOf(verdict, classes, cluster)
+		verdict.Holders = world.Holders(verdict)
 	}
 	return slots, verdict, nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
 	typedv1 "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -20,6 +21,10 @@ const (
 	// noticeDelay is how long a gang may be incomplete before its owner is told.
 	// Members and PodGroup are rarely created in one instant.
 	noticeDelay = 2 * time.Second
+	// noticePause is the shortest time from one notice about a gang to the next. The
+	// recorder of events makes those after the tenth in ten minutes one event, and lets no
+	// more than 25 at once, and then one in five minutes, through about one object.
+	noticePause = 5 * time.Second
 	// permitRetry is how soon a word is passed again to a member that is reserved
 	// but does not stand at Permit yet; it gets there within one cycle.
 	permitRetry = 5 * time.Millisecond
@@ -108,14 +113,16 @@ func (c *courier) send(jobs []job) {
 
 // noticeLater has the owner of a gang told what it waits for, if it still does
 // after a while.
-func (c *courier) noticeLater(key gang.Key) {
+func (c *courier) noticeLater(key gang.Key) { c.noticeAfter(key, noticeDelay) }
+
+func (c *courier) noticeAfter(key gang.Key, delay time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.notices[key] {
 		return
 	}
 	c.notices[key] = true
-	time.AfterFunc(noticeDelay, func() { c.send([]job{{notice: &key}}) })
+	time.AfterFunc(delay, func() { c.send([]job{{notice: &key}}) })
 }
 
 func (c *courier) run(ctx context.Context) {
@@ -153,8 +160,19 @@ func (c *courier) carryOut(ctx context.Context, j job) {
 		if c.leading() == nil {
 			return
 		}
-		if pod, why := c.gangs.notice(*j.notice); why != "" && pod != nil {
-			c.tell(pod, "WaitingForGang", why)
+		pod, why, tried := c.gangs.notice(*j.notice)
+		if why == "" || pod == nil {
+			return
+		}
+		c.noticeAfter(*j.notice, noticePause)
+		about := "WaitingForGang"
+		if tried {
+			about = "FailedScheduling"
+		} else {
+			c.tell(pod, about, why)
+		}
+		if job := jobRef(pod); job != nil {
+			c.events.Event(job, v1.EventTypeWarning, about, why)
 		}
 		return
 	}
@@ -235,6 +253,16 @@ func (c *courier) leading() func(who func(*v1.Pod) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.freed
+}
+
+// jobRef returns the Job that made a pod, whose owner looks there for what becomes of it;
+// nil if none did.
+func jobRef(pod *v1.Pod) *v1.ObjectReference {
+	owner := metav1.GetControllerOf(pod)
+	if !isJob(owner) {
+		return nil
+	}
+	return &v1.ObjectReference{APIVersion: owner.APIVersion, Kind: owner.Kind, Namespace: pod.Namespace, Name: owner.Name, UID: owner.UID}
 }
 
 func (c *courier) tell(pod *v1.Pod, reason, why string) {

@@ -41,13 +41,15 @@ type Gangs struct {
 	courier  *courier
 	kept     *kept
 	waits    *waits
+	marks    *marks
 	observer *observer
 }
 
 func newGangs(ctx context.Context, h fwk.Handle) *Gangs {
 	g := &Gangs{clock: clock.RealClock{}, roster: gang.NewRoster(1), pods: map[string]*v1.Pod{}, missing: map[string]gang.Key{}, kept: newKept(), waits: newWaits(), observer: newObserver()}
-	g.courier = newCourier(ctx, h, g)
+	g.courier, g.marks = newCourier(ctx, h, g), newMarks(g, h.ClientSet())
 	go g.courier.run(ctx)
+	go g.marks.run(ctx)
 	return g
 }
 
@@ -105,6 +107,7 @@ func (g *Gangs) Lead(freed func(who func(*v1.Pod) bool)) {
 	for _, key := range keys {
 		g.courier.noticeLater(key)
 	}
+	g.marks.lead(keys)
 }
 
 // do runs f on the roster and hands its answer to the courier.
@@ -145,6 +148,7 @@ func (g *Gangs) do(f func(r *gang.Roster) []gang.Action) {
 	g.leavers = nil
 	g.mu.Unlock()
 	g.courier.send(jobs)
+	g.marks.touch(touched)
 	if g.touched != nil {
 		g.touched(touched)
 	}

@@ -106,7 +106,7 @@ func (g *Gangs) wait(uid types.UID, of map[gang.Key]string) (w Wait, ok bool) {
 	why, known := of[key]
 	if !known {
 		status, _ := g.roster.Status(key)
-		why = status.Why
+		why = status.Why + status.Refused.Held
 		of[key] = why
 	}
 	if own := g.roster.Hinders(string(uid)); own != "" {

@@ -24,9 +24,9 @@ func TestTheWayOfAGang(t *testing.T) {
 	by := member("g", 0, 3)
 	now.SetTime(time.Unix(1e9+3, 0))
 	g.Take(by)
-	g.Fail(gang.Key{Namespace: "ns", Name: "g"}, by, "0 of 3 members fit")
+	g.Fail(gang.Key{Namespace: "ns", Name: "g"}, by, gang.Refused{Why: "0 of 3 members fit"})
 	now.SetTime(time.Unix(1e9+4, 0))
-	g.Fail(gang.Key{Namespace: "ns", Name: "g"}, by, "2 of 3 members fit")
+	g.Fail(gang.Key{Namespace: "ns", Name: "g"}, by, gang.Refused{Why: "2 of 3 members fit"})
 	var lines []string
 	for _, stay := range g.Find("ns", "g")[0].Way {
 		lines = append(lines, stay.Since.UTC().Format("05")+" "+stay.State+" "+stay.Said)

@@ -33,7 +33,7 @@ func MemberOf(pod *v1.Pod) (key gang.Key, m gang.Member, ok bool) {
 		Scheduler: pod.Spec.SchedulerName,
 		Node:      pod.Spec.NodeName,
 		BoundAt:   boundAt(pod),
-		RefusedAt: refusedAt(pod),
+		RefusedAt: refusedAt(pod, key),
 		Running:   pod.Status.Phase == v1.PodRunning,
 		Phase:     phase(pod),
 	}
@@ -157,9 +157,9 @@ func boundAt(pod *v1.Pod) int64 {
 }
 
 // refusedAt is when a pod without a node was first told that there is none for
-// it, 0 if it was not.
-func refusedAt(pod *v1.Pod) int64 {
-	if pod.Spec.NodeName != "" {
+// it, 0 if it was not. A mark is about its whole gang.
+func refusedAt(pod *v1.Pod, key gang.Key) int64 {
+	if c := scheduledCondition(pod); pod.Spec.NodeName != "" || c != nil && strings.HasPrefix(c.Message, markedWith(key)) {
 		return 0
 	}
 	return scheduledSince(pod, v1.ConditionFalse)

@@ -107,8 +107,8 @@ func nativeConditions(s gang.Status, generation int64, was []metav1.Condition, a
 }
 
 // scheduled says whether the gang is whole, and else how far it has come. The
-// reason Unschedulable is kept for gangs that were tried and lack room: more
-// nodes may help them and no others.
+// reason Unschedulable is kept for gangs that were tried and that more nodes may
+// help.
 func scheduled(s gang.Status) metav1.Condition {
 	c := metav1.Condition{Type: Scheduled, Status: metav1.ConditionFalse, Reason: string(s.State), Message: message(s.Why)}
 	switch {
@@ -117,7 +117,7 @@ func scheduled(s gang.Status) metav1.Condition {
 		if c.Message == "" {
 			c.Message = fmt.Sprintf("the gang is whole: it takes %d members", s.Spec.Min)
 		}
-	case s.State == gang.Waiting:
+	case s.State == gang.Waiting && s.Refused.NodesHelp:
 		c.Reason = schedulingv1beta1.PodGroupReasonUnschedulable
 	}
 	return c

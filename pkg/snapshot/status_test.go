@@ -14,8 +14,9 @@ import (
 // TestStatusStories runs testdata/status/*.txt. The language:
 //
 //	group SOURCE        a PodGroup of the source custom or native, about which nothing was said yet
-//	SECOND STATE [generation=N] [min=N] [exist=N] [bound=N] [ready=N] [succeeded=N] [failed=N] [partial=1]
-//	                    what its status becomes at that second; the second line is the gang's why
+//	SECOND STATE [generation=N] [min=N] [exist=N] [bound=N] [ready=N] [succeeded=N] [failed=N] [partial=1] [vain=1]
+//	                    what its status becomes at that second; the second line is the gang's why,
+//	                    and vain says that no more nodes would help it
 //
 // A condition shows since which second it is what it is.
 func TestStatusStories(t *testing.T) {
@@ -39,7 +40,7 @@ func TestStatusStories(t *testing.T) {
 			s := gang.Status{
 				State: gang.State(d.CmdArgs[0].Key), Spec: gang.Spec{Min: number("min")}, Why: strings.TrimSpace(d.Input),
 				Exist: number("exist"), Bound: number("bound"), Ready: number("ready"),
-				Succeeded: number("succeeded"), Failed: number("failed"), Partial: number("partial") > 0,
+				Succeeded: number("succeeded"), Failed: number("failed"), Partial: number("partial") > 0, Refused: gang.Refused{NodesHelp: number("vain") == 0},
 			}
 			last = statusOf(source, s, int64(number("generation")), last, time.Unix(second, 5e8))
 			return show(source, last)

@@ -151,12 +151,17 @@ func (t *table) ask(info fwk.PodInfo) resources.Vector {
 	r := info.CalculateResource().Resource
 	out := make(resources.Vector, len(t.resources))
 	for i, name := range t.resources {
-		out[i] = amount(r, name)
-		if name == resources.Pods {
-			out[i] = 1
-		}
+		out[i] = amountOf(r, name)
 	}
 	return out
+}
+
+// amountOf is what a pod that asks for r takes of a resource.
+func amountOf(r fwk.Resource, name string) int64 {
+	if name == resources.Pods {
+		return 1
+	}
+	return amount(r, name)
 }
 
 // valuesOf returns the values of a label, by row.

@@ -27,13 +27,13 @@ func (g *Gangs) Admit(pod *v1.Pod) (enter bool, why string) {
 	return enter, why
 }
 
-// notice returns what the owner of a gang that cannot be tried yet should be
-// told, and the pod to tell it at; why is empty if there is nothing new to tell.
-func (g *Gangs) notice(key gang.Key) (pod *v1.Pod, why string) {
+// notice returns what the owner of a gang that waits should be told, and the pod to tell
+// it at; tried is set if the pod was told already. why is empty if there is nothing new to tell.
+func (g *Gangs) notice(key gang.Key) (pod *v1.Pod, why string, tried bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	uid, why := g.roster.Notice(key)
-	return g.pods[uid], why
+	uid, why, tried := g.roster.Notice(key)
+	return g.pods[uid], why, tried
 }
 
 // Rank returns the order in the queue of a pod that entered as a member.
@@ -112,9 +112,10 @@ func (g *Gangs) In(seconds float64) int64 {
 	return g.clock.Now().Add(time.Duration(seconds * float64(time.Second))).UnixNano()
 }
 
-// Fail records that no plan was found; why is the verdict.
-func (g *Gangs) Fail(key gang.Key, by *v1.Pod, why string) {
-	g.do(func(r *gang.Roster) []gang.Action { return r.Fail(key, string(by.UID), why) })
+// Fail records that no plan was found.
+func (g *Gangs) Fail(key gang.Key, by *v1.Pod, how gang.Refused) {
+	g.do(func(r *gang.Roster) []gang.Action { return r.Fail(key, string(by.UID), how) })
+	g.courier.noticeLater(key)
 }
 
 // Reserve records that the pod has a node in the scheduler's memory.

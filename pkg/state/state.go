@@ -266,10 +266,13 @@ func gangOf(g snapshot.GangState, now time.Time) v1alpha1.Gang {
 		Namespace: g.Key.Namespace, Name: g.Key.Name, Source: sources[g.Key.Source], State: string(g.Status.State), Min: g.Status.Spec.Min,
 		Members: g.Status.Exist, Bound: g.Status.Bound, Running: g.Status.Ready, Succeeded: g.Status.Succeeded, Failed: g.Status.Failed,
 		Planned: g.Status.Planned, Reserved: g.Status.Reserved,
-		Message: g.Status.Why, Outlook: g.Status.Outlook, Representative: g.Representative,
+		Message: g.Status.Why + g.Status.Refused.Held, Outlook: g.Status.Outlook, Representative: g.Representative,
 	}
 	if at := time.Unix(0, g.Status.ImagesAt); at.After(now) {
 		out.ImagesReadyAt = &metav1.MicroTime{Time: at}
+	}
+	if h := g.Status.Refused.Holders; len(h.Pods)+h.Others > 0 {
+		out.Contested = &v1alpha1.Contested{Pods: h.Pods, More: h.More, Others: h.Others}
 	}
 	return out
 }

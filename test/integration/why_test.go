@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
@@ -30,6 +31,18 @@ func TestWhyNamesTheCause(t *testing.T) {
 			[]string{"4", "4"},
 			func(c *cluster) { c.create(c.members("train", 3, "3", "4")...) },
 			"gang NS/train: 2 of 3 members fit; one more needs cpu 4, the nearest node has cpu 0 free; of 2 nodes: 2 insufficient cpu; it would start with room for 1 more (cpu 4), or with a minimum of 2",
+		},
+		"room that others hold": {
+			[]string{"4", "4"},
+			func(c *cluster) {
+				c.create(c.members("held", 2, "2", "3")...)
+				c.waitBound("held", 2)
+				c.create(c.pod("single", "1"))
+				c.waitBound("single", 1)
+				c.stranger("1")
+				c.create(c.members("train", 2, "2", "2")...)
+			},
+			"gang NS/train: 0 of 2 members fit; one more needs cpu 2, the nearest node has cpu 0 free; of 2 nodes: 2 insufficient cpu; it would start with room for 2 more (cpu 4); it is held by gang NS/held (2 pods) and pod NS/single, and by 1 pod of another namespace",
 		},
 		"fragmentation": {
 			[]string{"3", "3", "3"},
@@ -163,6 +176,22 @@ func TestWhyNamesTheCause(t *testing.T) {
 			t.Log(strings.ReplaceAll(out, c.ns, "NS"))
 		})
 	}
+}
+
+// stranger puts a pod of another namespace on one of the nodes.
+func (c *cluster) stranger(cpu string) {
+	c.t.Helper()
+	pod := c.pod("stranger-"+c.ns, cpu)
+	pod.Namespace = metav1.NamespaceDefault
+	pods := c.client.CoreV1().Pods(pod.Namespace)
+	if _, err := pods.Create(c.t.Context(), pod, metav1.CreateOptions{}); err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { _ = pods.Delete(context.Background(), pod.Name, metav1.DeleteOptions{}) })
+	c.wait("the pod of another namespace to be bound", func() (bool, string) {
+		got, err := pods.Get(c.t.Context(), pod.Name, metav1.GetOptions{})
+		return err == nil && got.Spec.NodeName != "", fmt.Sprint(err)
+	})
 }
 
 func (c *cluster) patchNode(name, patch string) {

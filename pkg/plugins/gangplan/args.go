@@ -20,6 +20,12 @@ type Args struct {
 	// is kept for the one that takes its place, from pods of the same or a lower
 	// priority. 0 keeps nothing. 0 to 3600.
 	RepairHoldSeconds int `json:"repairHoldSeconds"`
+	// MarkMembers is whether all members that a gang needs, or none, say by the condition
+	// PodScheduled=False, reason Unschedulable, that more nodes would help, so that
+	// autoscalers add nodes for whole gangs. It costs a write for each member when a gang is
+	// refused first, and one when it comes to lack something else than nodes. Without it,
+	// only the member says so by which the gang was tried, whatever it is that it lacks.
+	MarkMembers bool `json:"markMembers"`
 }
 
 // What OnBindFailure may be.
@@ -30,7 +36,7 @@ const (
 
 // DefaultArgs returns the defaults.
 func DefaultArgs() Args {
-	return Args{PermitTimeoutSeconds: 60, BindDeadlineSeconds: 30, OnBindFailure: Rollback, RepairHoldSeconds: 30}
+	return Args{PermitTimeoutSeconds: 60, BindDeadlineSeconds: 30, OnBindFailure: Rollback, RepairHoldSeconds: 30, MarkMembers: true}
 }
 
 // Kind returns the kind that the arguments may state.

@@ -42,6 +42,7 @@ func New(args Args, h fwk.Handle, shared *snapshot.Shared) (*GangPlan, error) {
 	}
 	shared.Gangs.StartBy(time.Duration(args.BindDeadlineSeconds)*time.Second, args.OnBindFailure == Keep)
 	shared.Gangs.RepairWithin(time.Duration(args.RepairHoldSeconds) * time.Second)
+	shared.Gangs.MarkMembers(args.MarkMembers)
 	return &GangPlan{
 		fw:     fw,
 		gangs:  shared.Gangs,

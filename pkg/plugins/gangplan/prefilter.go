@@ -65,14 +65,16 @@ func (pl *GangPlan) plan(ctx context.Context, by *v1.Pod, turn gang.Turn, pods [
 	attempt := pl.gangs.Attempt(turn.Gang, by, len(pods))
 	slots, verdict, err := pl.worlds.Plan(ctx, nodes, pods, turn)
 	if err != nil {
-		pl.gangs.Fail(turn.Gang, by, err.Error())
+		pl.gangs.Fail(turn.Gang, by, gang.Refused{Why: err.Error()})
 		attempt.Failed()
 		return "", fwk.AsStatus(err)
 	}
 	if slots == nil {
 		attempt.Refused(verdict, nodes, pl.keptOn)
 		text := explain.NoFit(verdict)
-		pl.gangs.Fail(turn.Gang, by, text)
+		pl.gangs.Fail(turn.Gang, by, gang.Refused{
+			Why: text, Held: explain.Held(verdict), Holders: verdict.Holders, NodesHelp: verdict.NodesHelp(),
+		})
 		logger.V(2).Info("No place for the whole gang", "gang", turn.Gang, "cause", attempt.Cause(), "verdict", text)
 		return "", fwk.NewStatus(fwk.UnschedulableAndUnresolvable, text)
 	}

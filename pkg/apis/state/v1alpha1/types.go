@@ -126,6 +126,8 @@ type Gang struct {
 	Reserved int `json:"reserved"`
 	// Message is what it waits for.
 	Message string `json:"message,omitempty"`
+	// Contested is who holds the room that it lacks, if room is what it lacks.
+	Contested *Contested `json:"contested,omitempty"`
 	// Outlook is what is expected of its start, and ImagesReadyAt when the images of its plan
 	// are expected to be there, if that is in the future.
 	Outlook       string            `json:"outlook,omitempty"`
@@ -144,6 +146,17 @@ type GangMove struct {
 	At      metav1.MicroTime `json:"at"`
 	State   string           `json:"state"`
 	Message string           `json:"message,omitempty"`
+}
+
+// Contested is who holds the room that a gang lacks, on the nodes that would do otherwise; on
+// the 32 nearest of them, if there are more.
+type Contested struct {
+	// Pods are those of the gang's namespace, most first of those who hold most, at most
+	// ten; More is how many there are besides.
+	Pods []string `json:"pods,omitempty"`
+	More int      `json:"more,omitempty"`
+	// Others is how many pods of other namespaces hold some.
+	Others int `json:"others,omitempty"`
 }
 
 // Member is one pod of a gang.
