@@ -89,8 +89,8 @@ func TestFailOn(t *testing.T) {
 				}
 				return
 			}
-			if want := (ExitError{codeFound, tc.want}); err != want {
-				t.Errorf("%#v, want %#v", err, want)
+			if answer, _ := errors.AsType[ExitError](err); answer != (ExitError{codeFound, tc.want}) {
+				t.Errorf("%#v, want %s", err, tc.want)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -91,7 +92,7 @@ func (w *workload) ask(ctx context.Context, client kubernetes.Interface, namespa
 		w.job.Namespace, w.job.UID = namespace, types.UID(fmt.Sprintf("00000000-0000-4000-8000-%012d", serial))
 		pod.Labels[batchv1.JobNameLabel], pod.Labels["job-name"] = w.meta.Name, w.meta.Name
 		pod.OwnerReferences = []metav1.OwnerReference{{
-			APIVersion: batchv1.SchemeGroupVersion.String(), Kind: "Job", Name: w.meta.Name, UID: w.job.UID, Controller: ptr.To(true),
+			APIVersion: batchv1.SchemeGroupVersion.String(), Kind: "Job", Name: w.meta.Name, UID: w.job.UID, Controller: new(true),
 		}}
 		w.job.APIVersion, w.job.Kind = batchv1.SchemeGroupVersion.String(), "Job"
 		text, err := json.Marshal(&batchv1.Job{TypeMeta: w.job.TypeMeta, ObjectMeta: metav1.ObjectMeta{Name: w.meta.Name, UID: w.job.UID}, Spec: batchv1.JobSpec{
@@ -152,13 +153,9 @@ func (o *options) readFiles(files []string) (read fileContents, err error) {
 
 // add adds what one object makes.
 func (o *options) add(read *fileContents, object *unstructured.Unstructured) error {
-	kind := object.GroupVersionKind().GroupKind().String()
-	name := strings.ToLower(object.GetKind()) + "/" + object.GetName()
-	if object.GetName() == "" {
-		name = strings.ToLower(object.GetKind()) + "/" + strings.TrimSuffix(object.GetGenerateName(), "-")
-	}
+	name := strings.ToLower(object.GetKind()) + "/" + cmp.Or(object.GetName(), strings.TrimSuffix(object.GetGenerateName(), "-"))
 	var err error
-	switch kind {
+	switch object.GroupVersionKind().GroupKind().String() {
 	case "Pod":
 		var pod v1.Pod
 		if err = decode(object, &pod); err == nil {
@@ -187,19 +184,11 @@ func (o *options) add(read *fileContents, object *unstructured.Unstructured) err
 	case "StatefulSet.apps":
 		var set appsv1.StatefulSet
 		if err = decode(object, &set); err == nil {
-			if len(set.Spec.VolumeClaimTemplates) > 0 {
-				fmt.Fprintf(o.ErrOut, "%s: its volumes are made with its pods, and where they can be is not asked\n", name)
-			}
+			o.warnOfVolumes(name, set.Spec.VolumeClaimTemplates)
 			read.add(workload{name: name, meta: set.ObjectMeta, pod: set.Spec.Template, count: replicas(set.Spec.Replicas)})
 		}
 	case "JobSet.jobset.x-k8s.io":
-		var set jobSet
-		if err = decode(object, &set); err == nil {
-			for _, jobs := range set.Spec.ReplicatedJobs {
-				meta := metav1.ObjectMeta{Name: object.GetName() + "-" + jobs.Name + "-0"}
-				read.addJobs(name+"/"+jobs.Name, meta, jobs.Template.Spec, replicas(jobs.Replicas))
-			}
-		}
+		err = read.addJobSet(name, object)
 	case "PodGroup.scheduling.x-k8s.io", "PodGroup.scheduling.k8s.io":
 		read.groups = append(read.groups, object)
 	default:
@@ -220,6 +209,24 @@ type jobSet struct {
 			Template batchv1.JobTemplateSpec `json:"template"`
 		} `json:"replicatedJobs"`
 	} `json:"spec"`
+}
+
+func (o *options) warnOfVolumes(name string, templates []v1.PersistentVolumeClaim) {
+	if len(templates) > 0 {
+		fmt.Fprintf(o.ErrOut, "%s: its volumes are made with its pods, and where they can be is not asked\n", name)
+	}
+}
+
+func (read *fileContents) addJobSet(name string, object *unstructured.Unstructured) error {
+	var set jobSet
+	if err := decode(object, &set); err != nil {
+		return err
+	}
+	for _, jobs := range set.Spec.ReplicatedJobs {
+		meta := metav1.ObjectMeta{Name: object.GetName() + "-" + jobs.Name + "-0"}
+		read.addJobs(name+"/"+jobs.Name, meta, jobs.Template.Spec, replicas(jobs.Replicas))
+	}
+	return nil
 }
 
 func decode(object *unstructured.Unstructured, into any) error {

@@ -219,7 +219,7 @@ var otherCases = map[string]struct {
 	"little parallelism": {
 		findings: func(t *testing.T) []v1alpha1.Finding { return scheduler(t, `{"parallelism": 1}`, 10, 1) },
 		want: []string{
-			"warning scheduler-parallelism, scheduler parallelism 16, not 1: so many nodes are looked at at a time for each pod, however many cores the scheduler has. Set parallelism: 16" + inSchedulerConfig,
+			"warning scheduler-parallelism, scheduler parallelism 16, not 1: so many nodes are looked at together for each pod, however many cores the scheduler has. Set parallelism: 16" + inSchedulerConfig,
 		},
 	},
 	"all nodes scored": {
@@ -409,8 +409,8 @@ var otherCases = map[string]struct {
 	"nothing is served": {
 		findings: func(*testing.T) []v1alpha1.Finding { return APIs(Served{}) },
 		want: []string{
-			"info served-image-manifests, API server imagemanifests.muster.dev v1alpha1, not not served: images count as a whole: that a new image shares most of its layers with one that a node has is not known, and pods start where they pull more. Set manifests/components/images, as its kustomization.yaml says",
-			"info served-pod-groups, API server podgroups.scheduling.x-k8s.io v1alpha1, not not served: gangs are made by labels alone: without an object that says how far they have come, or that a rule can bound. Set kubectl apply --server-side -f manifests/install/crd-podgroups.yaml",
+			"info served-image-manifests, API server imagemanifests.muster.dev v1alpha1, not absent: images count as a whole: that a new image shares most of its layers with one that a node has is not known, and pods start where they pull more. Set manifests/components/images, as its kustomization.yaml says",
+			"info served-pod-groups, API server podgroups.scheduling.x-k8s.io v1alpha1, not absent: gangs are made by labels alone: without an object that says how far they have come, or that a rule can bound. Set kubectl apply --server-side -f manifests/install/crd-podgroups.yaml",
 		},
 	},
 	"another version is served": {

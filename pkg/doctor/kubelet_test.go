@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"strings"
-
 	"testing"
 
 	"github.com/google/go-cmp/cmp"

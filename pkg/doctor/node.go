@@ -44,16 +44,26 @@ var badConditions = []struct {
 	rule, cost string
 	fix        string
 }{
-	{v1.NodeReady, v1.ConditionTrue, "node-not-ready",
-		"takes no pods, and those that run there are made anew elsewhere after 5 min", "kubectl describe node tells what its kubelet last said; look at kubelet and container runtime there"},
-	{v1.NodeNetworkUnavailable, v1.ConditionFalse, "node-network-unavailable",
-		"takes no pods until the network plug-in says that it is set up", "look at the pods of the network plug-in on the node"},
-	{v1.NodeDiskPressure, v1.ConditionFalse, "node-disk-pressure",
-		"takes no pods, and deletes images that no pod uses: the next pods pull them again", "a larger disk for images, or fewer and smaller ones; look at imageGCHighThresholdPercent"},
-	{v1.NodeMemoryPressure, v1.ConditionFalse, "node-memory-pressure",
-		"takes no pods without memory requests, and evicts others, which start once more elsewhere", "memory requests that say what pods use, and kubeReserved and systemReserved that say what the node does"},
-	{v1.NodePIDPressure, v1.ConditionFalse, "node-pid-pressure",
-		"takes no pods: it has hardly any process numbers left", "find the pod that makes so many processes; podPidsLimit bounds each"},
+	{
+		v1.NodeReady, v1.ConditionTrue, "node-not-ready",
+		"takes no pods, and those that run there are made anew elsewhere after 5 min", "kubectl describe node tells what its kubelet last said; look at kubelet and container runtime there",
+	},
+	{
+		v1.NodeNetworkUnavailable, v1.ConditionFalse, "node-network-unavailable",
+		"takes no pods until the network plug-in says that it is set up", "look at the pods of the network plug-in on the node",
+	},
+	{
+		v1.NodeDiskPressure, v1.ConditionFalse, "node-disk-pressure",
+		"takes no pods, and deletes images that no pod uses: the next pods pull them again", "a larger disk for images, or fewer and smaller ones; look at imageGCHighThresholdPercent",
+	},
+	{
+		v1.NodeMemoryPressure, v1.ConditionFalse, "node-memory-pressure",
+		"takes no pods without memory requests, and evicts others, which start once more elsewhere", "memory requests that say what pods use, and kubeReserved and systemReserved that say what the node does",
+	},
+	{
+		v1.NodePIDPressure, v1.ConditionFalse, "node-pid-pressure",
+		"takes no pods: it has hardly any process numbers left", "find the pod that makes so many processes; podPidsLimit bounds each",
+	},
 }
 
 // Nodes finds what keeps pods from starting on nodes, or has them pull what is there.

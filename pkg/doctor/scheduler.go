@@ -95,7 +95,7 @@ func (s *SchedulerSettings) few() *symptom {
 	}
 	return &symptom{
 		severity: v1alpha1.Warning, rule: "scheduler-parallelism", setting: "parallelism", value: strconv.Itoa(int(*s.Parallelism)), recommended: strconv.Itoa(goodParallelism),
-		cost: "so many nodes are looked at at a time for each pod, however many cores the scheduler has",
+		cost: "so many nodes are looked at together for each pod, however many cores the scheduler has",
 		fix:  fmt.Sprintf("parallelism: %d", goodParallelism),
 	}
 }

@@ -52,7 +52,7 @@ func APIs(served Served) []v1alpha1.Finding {
 		if slices.Contains(versions, r.version) || r.onlyIfOtherVersions && len(versions) == 0 {
 			continue
 		}
-		value := "not served"
+		value := "absent"
 		if len(versions) > 0 {
 			value = "served as " + strings.Join(slices.Sorted(slices.Values(versions)), ", ")
 		}

@@ -88,20 +88,25 @@ func (p *Planner) units(namespace string, spec v1alpha1.FitSpec) ([]Unit, error)
 		units = add(units, namespace, of, &pod, i)
 	}
 	for i := range units {
-		u := &units[i]
-		if !u.Gang {
-			n := len(u.Pods)
-			u.Turn.Kind, u.Turn.Need, u.Turn.Spec = gang.Try, gang.Quota{Need: n, Limit: n}, gang.Spec{Min: n}
-			for _, pod := range u.Pods {
-				u.Turn.UIDs = append(u.Turn.UIDs, string(pod.UID))
-			}
-			continue
-		}
-		if u.Turn, u.Why, err = p.gangs.Rehearse(u.Turn.Gang, u.Pods, company); err != nil {
+		if err := p.turn(&units[i], company); err != nil {
 			return nil, err
 		}
 	}
 	return units, nil
+}
+
+// turn sets the turn in which a unit is planned: pods of no gang as one that needs all of them.
+func (p *Planner) turn(u *Unit, company snapshot.Company) (err error) {
+	if u.Gang {
+		u.Turn, u.Why, err = p.gangs.Rehearse(u.Turn.Gang, u.Pods, company)
+		return err
+	}
+	n := len(u.Pods)
+	u.Turn.Kind, u.Turn.Need, u.Turn.Spec = gang.Try, gang.Quota{Need: n, Limit: n}, gang.Spec{Min: n}
+	for _, pod := range u.Pods {
+		u.Turn.UIDs = append(u.Turn.UIDs, string(pod.UID))
+	}
+	return nil
 }
 
 // tryable says why a pod cannot be tried before it exists.

@@ -2,7 +2,6 @@ package fit
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"k8s.io/klog/v2"
@@ -18,12 +17,14 @@ const share = 10
 // is for one of them at a time.
 type turns struct {
 	clock clock.Clock
-	cycle sync.Mutex // held from when a cycle has its pod until it asks for the next
+	cycle chan struct{} // is full from when a cycle has its pod until it asks for the next, and during a question
 	asked chan struct{}
 	rest  time.Time // until when there are no questions
 }
 
-func newTurns(c clock.Clock) *turns { return &turns{clock: c, asked: make(chan struct{}, 1)} }
+func newTurns(c clock.Clock) *turns {
+	return &turns{clock: c, cycle: make(chan struct{}, 1), asked: make(chan struct{}, 1)}
+}
 
 // between returns next as the scheduler's loop is to call it, from one goroutine: while it waits for
 // a pod, questions may be asked.
@@ -31,10 +32,10 @@ func (t *turns) between(next func(klog.Logger) (framework.QueuedEntityInfo, erro
 	running := false
 	return func(logger klog.Logger) (framework.QueuedEntityInfo, error) {
 		if running {
-			t.cycle.Unlock()
+			<-t.cycle
 		}
 		entity, err := next(logger)
-		t.cycle.Lock()
+		t.cycle <- struct{}{}
 		running = true
 		return entity, err
 	}
@@ -55,8 +56,12 @@ func (t *turns) ask(ctx context.Context, question func()) error {
 			return ctx.Err()
 		}
 	}
-	t.cycle.Lock()
-	defer t.cycle.Unlock()
+	select {
+	case t.cycle <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-t.cycle }()
 	began := t.clock.Now()
 	question()
 	ended := t.clock.Now()

@@ -101,8 +101,8 @@ func (i *Images) Rehearse(pods []*v1.Pod, nodes []string) (last image.Estimate, 
 			last, on = e, node
 		}
 	}
-	for at := len(pods) - 1; at >= 0; at-- {
-		i.inventory.Undo(string(pods[at].UID))
+	for _, pod := range slices.Backward(pods) {
+		i.inventory.Undo(string(pod.UID))
 	}
 	return last, on, known
 }

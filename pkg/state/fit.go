@@ -76,8 +76,7 @@ func (s *server) review(r *http.Request) (any, error) {
 
 func readReview(r *http.Request) (review v1alpha1.FitReview, err error) {
 	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxReview)).Decode(&review); err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
+		if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return review, apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("a review has %d bytes at most: ask for less at a time", large.Limit))
 		}
 		return review, apierrors.NewBadRequest(fmt.Sprintf("the body is no FitReview: %v", err))

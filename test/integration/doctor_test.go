@@ -93,7 +93,7 @@ func TestDoctor(t *testing.T) {
 				t.Errorf("not checked: %s", asJSON(n))
 			}
 		}
-		if f := finding(t, report, "served-image-manifests"); f.Value != "not served" {
+		if f := finding(t, report, "served-image-manifests"); f.Value != "absent" {
 			t.Errorf("imagemanifests are %s", f.Value)
 		}
 	})

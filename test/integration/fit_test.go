@@ -224,7 +224,7 @@ func (f *fitCase) ask(ctx context.Context, admin *reader, path string) (said v1a
 		return said, err
 	}
 	if review.Status.Fits != (err == nil) {
-		return said, fmt.Errorf("it ends with %v, and says %s", err, out)
+		return said, fmt.Errorf("it ends with code %d, and says %s", code(err), out)
 	}
 	// Pods of no gang come as a file has them, one by one.
 	for i, item := range review.Status.Items {
