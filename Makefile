@@ -55,6 +55,10 @@ page: ## Test the page of kubectl muster ui in Chromium, with pictures in .cache
 scale: ## Wake 50 gangs of up to 1,000 members on 1,000 nodes, one after the other; three minutes.
 	go test -vet=off -count=1 -timeout=20m -v -run=AtScale ./test/integration -args -at-scale
 
+.PHONY: fits
+fits: ## Ask for 1,000 random gangs and pods whether they fit, replay the answers, and create them; four minutes.
+	go test -vet=off -count=1 -timeout=20m -v -run=TestFitSays ./test/integration -args -fits=1000
+
 .PHONY: perf
 perf: ## Measure the scheduler; PERF_LABEL chooses the cases.
 	@mkdir -p .cache/perf
