@@ -118,6 +118,9 @@ func (o *options) showPod(pod *v1.Pod, known v1alpha1.Pod, now time.Time) error 
 		if len(known.RefusedBy) > 0 {
 			fmt.Fprintf(&b, "  refused by %s\n", strings.Join(known.RefusedBy, ", "))
 		}
+		if len(known.WokenBy) > 0 {
+			fmt.Fprintf(&b, "  woken by %s, if that helps\n", strings.Join(known.WokenBy, ", "))
+		}
 	}
 	if _, err := fmt.Fprint(o.Out, b.String()); err != nil || len(known.Moves) == 0 {
 		return err

@@ -175,8 +175,13 @@ func Attach(logger klog.Logger, sched *scheduler.Scheduler, set *plugins.Set, c 
 		known.AskOf(fits)
 	}
 	sched.FailureHandler = queue.OnFailure(set.OnFailure(sched.FailureHandler))
+	var extensions []fwk.EnqueueExtensions
 	for _, fw := range sched.Profiles {
 		fw.SetPodActivator(queue)
+		extensions = append(extensions, fw.EnqueueExtensions()...)
+	}
+	if err := known.WakeBy(klog.NewContext(context.Background(), logger), extensions); err != nil { // cannot be: the queue asked the same
+		logger.Error(err, "Not known which events wake pods")
 	}
 	onFirstPod(sched, func() { set.Lead(func(who func(*v1.Pod) bool) { tryAgain(logger, sched, who) }) })
 	return known

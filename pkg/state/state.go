@@ -36,7 +36,8 @@ type State struct {
 	counts  Cache
 	clock   clock.Clock
 
-	reviewer Reviewer // nil if nobody plans
+	reviewer Reviewer            // nil if nobody plans
+	events   map[string][]string // after which a plugin is asked again, by its name
 
 	positions recent[map[types.UID]int]
 	nodes     recent[v1alpha1.NodeList]
@@ -117,6 +118,7 @@ func (s *State) Pod(namespace, name string) (p v1alpha1.Pod, ok bool) {
 	if e.Place == journal.Active {
 		p.Position = s.standing()[p.UID]
 	}
+	s.wakes(&p)
 	one := []v1alpha1.Pod{p}
 	s.addGangs(one)
 	return one[0], true

@@ -126,7 +126,7 @@ func TestTheWayThroughTheQueue(t *testing.T) {
 	pod := c.pod("train", "1")
 	pod.Spec.NodeSelector["disk"] = "ssd"
 	c.create(pod)
-	admin.tells([]string{"why", "pod", "train", "-n", c.ns}, "Unschedulable", "waits for an event that may help it, after 1 attempt", "refused by NodeAffinity",
+	admin.tells([]string{"why", "pod", "train", "-n", c.ns}, "Unschedulable", "waits for an event that may help it, after 1 attempt", "refused by NodeAffinity\n  woken by NodeAdd, NodeUpdateNodeLabel, if that helps\n",
 		"\n  0/", "nodes are available", "didn't match Pod's node affinity/selector") // what its event says
 	patch := []byte(`{"metadata":{"labels":{"disk":"ssd"}}}`)
 	node := c.ns + "-1"

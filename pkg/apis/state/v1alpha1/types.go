@@ -64,6 +64,9 @@ type Pod struct {
 	BackoffUntil *metav1.MicroTime `json:"backoffUntil,omitempty"`
 	// RefusedBy is the plugins that refused it last.
 	RefusedBy []string `json:"refusedBy,omitempty"`
+	// WokenBy is kube-scheduler's names for the events after which these plugins are asked whether
+	// they help the pod, if it is Unschedulable; it is left out of lists.
+	WokenBy []string `json:"wokenBy,omitempty"`
 	// Message is what it waits for: what the last attempt said, or what its gang lacks.
 	Message string `json:"message,omitempty"`
 	// Moves are the last ones, the oldest first, and EarlierMoves how many there were before.
