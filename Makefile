@@ -45,7 +45,7 @@ unit: ## Run the tests of single packages, with the race detector if there is a 
 
 .PHONY: integration
 integration: ## Run the scheduler against a real API server, and the sandbox.
-	go test -vet=off -count=1 -timeout=20m ./test/integration/... ./test/sandbox
+	go test -vet=off -p=1 -count=1 -timeout=20m ./test/integration/... ./test/sandbox
 
 .PHONY: page
 page: ## Test the page of kubectl muster ui in Chromium, with pictures in .cache/page.
