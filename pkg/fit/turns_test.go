@@ -8,68 +8,68 @@ import (
 
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
-	"k8s.io/utils/clock"
+	clocktesting "k8s.io/utils/clock/testing"
 )
 
 // TestQuestionsAndCyclesExcludeEachOther: while the loop has a pod, a question waits; while it waits for one,
 // questions are answered, and after one that took a second the next waits for nine.
 func TestQuestionsAndCyclesExcludeEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		turns := newTurns(clock.RealClock{})
-		pods := make(chan struct{})
+		clock := clocktesting.NewFakeClock(time.Now())
+		turns := newTurns(clock)
+		pods, cycleEnds := make(chan struct{}), make(chan struct{})
 		next := turns.between(func(klog.Logger) (framework.QueuedEntityInfo, error) {
 			<-pods
 			return nil, nil
 		})
-		cycle := make(chan struct{}) // ends one
 		go func() {
 			for range 2 {
 				_, _ = next(klog.Logger{})
-				<-cycle
+				<-cycleEnds
 			}
 		}()
-		answered := make(chan time.Duration, 3)
-		began := time.Now()
+		answers := 0
 		ask := func(takes time.Duration) {
 			go func() {
-				if err := turns.ask(t.Context(), func() { time.Sleep(takes) }); err != nil {
+				if err := turns.ask(t.Context(), func() { clock.Step(takes) }); err != nil {
 					t.Error(err)
 				}
-				answered <- time.Since(began)
+				answers++
 			}()
+			synctest.Wait()
+		}
+		want := func(n int, when string) {
+			t.Helper()
+			synctest.Wait()
+			if answers != n {
+				t.Fatalf("%d answers %s, want %d", answers, when, n)
+			}
 		}
 		ask(time.Second)
-		if got := <-answered; got != time.Second {
-			t.Errorf("answered after %s, and nothing was in the way", got)
-		}
+		want(1, "while the loop waits for a pod")
+		clock.Step(time.Minute)
 		pods <- struct{}{}
 		synctest.Wait()
 		ask(0)
-		time.Sleep(time.Minute)
-		select {
-		case <-answered:
-			t.Error("answered within a cycle")
-		default:
-		}
-		cycle <- struct{}{}
-		if got := <-answered; got != time.Minute+time.Second {
-			t.Errorf("answered after %s, not when the cycle ended", got)
-		}
+		want(1, "during a cycle")
+		cycleEnds <- struct{}{}
+		want(2, "after the cycle")
 		ask(time.Second)
-		<-answered
+		want(3, "after one that took no time")
 		ask(0)
-		if got := <-answered; got != time.Minute+time.Second+10*time.Second {
-			t.Errorf("answered after %s, and questions take no tenth of the time", got)
-		}
+		clock.Step(9*time.Second - 1)
+		want(3, "before nine seconds are over")
+		clock.Step(1)
+		want(4, "after nine seconds")
+
 		// Who no longer waits for an answer is let go.
 		pods <- struct{}{}
 		synctest.Wait()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		turns.rest = time.Now().Add(time.Hour)
 		if err := turns.ask(ctx, func() { t.Error("asked for nobody") }); err == nil {
 			t.Error("no error")
 		}
-		cycle <- struct{}{}
+		cycleEnds <- struct{}{}
 	})
 }

@@ -31,32 +31,23 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 				w.objects()
 			}
 		}
-		pick := func(set map[string]bool) string {
-			if len(set) == 0 {
-				t.Skip("this event needs a pod, and there is none now: rapid draws another event")
-			}
-			return rapid.SampledFrom(slices.Sorted(maps.Keys(set))).Draw(t, "pod")
+		// Who an event is about is one of those it can be about now; without any it cannot happen.
+		of := func(set *map[string]bool) func() []string {
+			return func() []string { return slices.Sorted(maps.Keys(*set)) }
 		}
-		t.Repeat(map[string]func(*rapid.T){
-			"create": w.create,
-			"delete": func(t *rapid.T) {
-				if len(w.pods) == 0 {
-					t.Skip("this event needs a pod, and there is none now: rapid draws another event")
-				}
-				w.remove(rapid.SampledFrom(slices.Sorted(maps.Keys(w.pods))).Draw(t, "pod"))
-			},
-			"gates open": func(t *rapid.T) {
-				for _, uid := range slices.Sorted(maps.Keys(w.pods)) {
-					if m := w.made[uid]; m.Blocked != "" {
-						m.Blocked = ""
-						w.made[uid] = m
-						w.see(uid, Pending)
-						return
-					}
-				}
-				t.Skip("this event needs a pod with gates, and there is none now: rapid draws another event")
-			},
-			"minimum changes": func(t *rapid.T) {
+		gated := func() []string {
+			return slices.DeleteFunc(slices.Sorted(maps.Keys(w.pods)), func(uid string) bool { return w.made[uid].Blocked == "" })
+		}
+		events := map[string]event{
+			"create": {do: func(t *rapid.T, _ string) { w.create(t) }},
+			"delete": {func() []string { return slices.Sorted(maps.Keys(w.pods)) }, func(_ *rapid.T, uid string) { w.remove(uid) }},
+			"gates open": {gated, func(_ *rapid.T, uid string) {
+				m := w.made[uid]
+				m.Blocked = ""
+				w.made[uid] = m
+				w.see(uid, Pending)
+			}},
+			"minimum changes": {do: func(t *rapid.T, _ string) {
 				key := w.keys[1]
 				w.specs[key] = drawSpec(t)
 				w.group.Spec = w.specs[key]
@@ -64,39 +55,38 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 					w.group = Group{UID: uid, Spec: w.specs[key]}
 				}
 				w.objects()
-			},
-			"job goes on": func(t *rapid.T) {
+			}},
+			"job goes on": {do: func(t *rapid.T, _ string) {
 				w.job = &Job{Succeeded: rapid.IntRange(0, 2).Draw(t, "succeeded")}
 				w.objects()
-			},
-			"cycle begins": func(t *rapid.T) {
+			}},
+			"cycle begins": {of(&w.queue), func(t *rapid.T, uid string) {
 				w.end()
-				w.begin(pick(w.queue), rapid.Bool().Draw(t, "refuse"))
-			},
-			"cycle ends": func(*rapid.T) { w.end() },
-			"cycle": func(t *rapid.T) {
+				w.begin(uid, rapid.Bool().Draw(t, "refuse"))
+			}},
+			"cycle ends": {do: func(*rapid.T, string) { w.end() }},
+			"cycle": {of(&w.queue), func(t *rapid.T, uid string) {
 				w.end()
-				w.begin(pick(w.queue), rapid.Bool().Draw(t, "refuse"))
+				w.begin(uid, rapid.Bool().Draw(t, "refuse"))
 				w.end()
-			},
-			"bound is seen": func(*rapid.T) {
-				if uid := pick(w.used); !w.permit[uid] {
+			}},
+			"bound is seen": {of(&w.used), func(_ *rapid.T, uid string) {
+				if !w.permit[uid] {
 					w.see(uid, Bound)
 				}
-			},
-			"binding fails": func(*rapid.T) {
-				if uid := pick(w.used); !w.permit[uid] && w.r.Released(uid) {
+			}},
+			"binding fails": {of(&w.used), func(_ *rapid.T, uid string) {
+				if !w.permit[uid] && w.r.Released(uid) {
 					w.lose(uid, true)
 				}
-			},
-			"binding is refused": func(*rapid.T) {
-				if uid := pick(w.used); !w.permit[uid] && w.r.Released(uid) {
+			}},
+			"binding is refused": {of(&w.used), func(_ *rapid.T, uid string) {
+				if !w.permit[uid] && w.r.Released(uid) {
 					w.do(w.r.Refuse(uid, "forbidden"))
 					w.lose(uid, true)
 				}
-			},
-			"binding ends after a roll-back": func(t *rapid.T) {
-				uid := pick(w.used)
+			}},
+			"binding ends after a roll-back": {of(&w.used), func(t *rapid.T, uid string) {
 				if m := w.r.members[uid]; w.permit[uid] || m.Phase != Binding || !m.leaving {
 					return
 				}
@@ -105,10 +95,10 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 				} else {
 					w.lose(uid, true)
 				}
-			},
-			"eviction":        func(*rapid.T) { w.remove(pick(w.evicts)) },
-			"deadline passes": func(t *rapid.T) { w.expire(rapid.SampledFrom(w.keys).Draw(t, "gang")) },
-			"proof ends": func(t *rapid.T) {
+			}},
+			"eviction":        {of(&w.evicts), func(_ *rapid.T, uid string) { w.remove(uid) }},
+			"deadline passes": {do: func(t *rapid.T, _ string) { w.expire(rapid.SampledFrom(w.keys).Draw(t, "gang")) }},
+			"proof ends": {do: func(t *rapid.T, _ string) {
 				refused := map[string]string{}
 				for _, uid := range slices.Sorted(maps.Keys(w.permit)) {
 					if rapid.IntRange(0, 2).Draw(t, "refused") == 0 {
@@ -116,24 +106,35 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 					}
 				}
 				w.prove(rapid.SampledFrom(w.keys).Draw(t, "gang"), refused)
-			},
-			"permit times out":  func(*rapid.T) { w.lose(pick(w.permit), false) },
-			"rejection arrives": func(*rapid.T) { w.obey(pick(w.rejects)) },
-			"member succeeds": func(*rapid.T) {
-				if uid := pick(w.used); !w.permit[uid] && w.r.members[uid].Phase == Bound {
+			}},
+			"permit times out":  {of(&w.permit), func(_ *rapid.T, uid string) { w.lose(uid, false) }},
+			"rejection arrives": {of(&w.rejects), func(_ *rapid.T, uid string) { w.obey(uid) }},
+			"member succeeds": {of(&w.used), func(_ *rapid.T, uid string) {
+				if !w.permit[uid] && w.r.members[uid].Phase == Bound {
 					delete(w.used, uid)
 					w.see(uid, Done)
 					w.tick(w.pods[uid])
 				}
-			},
-			"status is written": func(*rapid.T) { w.record() },
-			"restart":           w.restart,
-			"rest is over": func(t *rapid.T) {
+			}},
+			"status is written": {do: func(*rapid.T, string) { w.record() }},
+			"restart":           {do: func(t *rapid.T, _ string) { w.restart(t) }},
+			"rest is over": {do: func(t *rapid.T, _ string) {
 				for _, key := range w.keys {
 					if rapid.Bool().Draw(t, "wake") {
 						w.wake(key)
 					}
 				}
+			}},
+		}
+		names := slices.Sorted(maps.Keys(events))
+		t.Repeat(map[string]func(*rapid.T){
+			"event": func(t *rapid.T) {
+				can := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return events[name].who != nil && len(events[name].who()) == 0 })
+				e, uid := events[rapid.SampledFrom(can).Draw(t, "event")], ""
+				if e.who != nil {
+					uid = rapid.SampledFrom(e.who()).Draw(t, "pod")
+				}
+				e.do(t, uid)
 			},
 			"": func(t *rapid.T) {
 				check(t, w.r)
@@ -174,6 +175,12 @@ func TestRosterSurvivesAnyOrderOfEvents(t *testing.T) {
 			}
 		}
 	})
+}
+
+// event is one that can happen to a pod out of who, or to nobody in particular if that is nil.
+type event struct {
+	who func() []string
+	do  func(t *rapid.T, uid string)
 }
 
 func drawSpec(t *rapid.T) Spec {

@@ -297,12 +297,14 @@ func TestReporterWaitsBetweenTwoWrites(t *testing.T) {
 		}
 		go s.run(t.Context())
 		const lasts = 30 * time.Second
+		changes := time.NewTicker(10 * time.Millisecond)
+		defer changes.Stop()
 		for start, n := time.Now(), 0; time.Since(start) < lasts; n++ {
 			s.mu.Lock()
 			s.gang.Exist = n
 			s.mu.Unlock()
 			s.touch(keys)
-			time.Sleep(10 * time.Millisecond) // of the bubble: how often something changes is what is tried
+			<-changes.C
 		}
 		mu.Lock()
 		defer mu.Unlock()

@@ -13,14 +13,17 @@ import (
 )
 
 // fetch runs a transfer in the background and returns where its duration will arrive.
-func fetch(l *Link, size int64) <-chan time.Duration {
+func fetch(l *Link, size int64) <-chan time.Duration { return fetchAfter(0, l, size) }
+
+// fetchAfter begins a while later.
+func fetchAfter(after time.Duration, l *Link, size int64) <-chan time.Duration {
 	took := make(chan time.Duration, 1)
-	began := time.Now()
-	go func() {
+	time.AfterFunc(after, func() {
+		began := time.Now()
 		if l.Fetch(context.Background(), size) == nil {
 			took <- time.Since(began)
 		}
-	}()
+	})
 	return took
 }
 
@@ -78,10 +81,10 @@ func TestFetchDurations(t *testing.T) {
 					links = append(links, network.NewLink(b))
 				}
 				var took []<-chan time.Duration
+				begins := time.Duration(0)
 				for _, f := range test.transfers {
-					time.Sleep(f.after) // of the bubble: when it begins is what the case states
-					took = append(took, fetch(links[f.node], f.size))
-					synctest.Wait()
+					begins += f.after
+					took = append(took, fetchAfter(begins, links[f.node], f.size))
 				}
 				for i, f := range test.transfers {
 					if got := (<-took[i]).Round(time.Millisecond); got != f.want {
@@ -112,8 +115,7 @@ func TestSetCapacity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := NewNetwork(0)
 		took := fetch(network.NewLink(100), 1000)
-		time.Sleep(5 * time.Second) // of the bubble: the transfer is half done, and nothing tells so
-		network.SetCapacity(10)
+		time.AfterFunc(5*time.Second, func() { network.SetCapacity(10) }) // when it is half done
 		if got, want := (<-took).Round(time.Millisecond), 55*time.Second; got != want {
 			t.Errorf("the transfer took %v, want %v", got, want)
 		}
