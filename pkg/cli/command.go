@@ -47,7 +47,9 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		Use:   "kubectl-muster",
 		Short: "Why pods and gangs wait, where they are in the queue, and where images are",
 		Long: `Tells what the Muster scheduler knows: why a pod or a gang waits, where pods are in
-the scheduling queue, how far gangs have come, and where images are.
+the scheduling queue, how far gangs have come, and where images are; on a page in the
+browser too. Asks it whether pods would fit now, and records what it decides by. And
+tells which settings of a cluster cost start time.
 
 Whoever may list the pods of a namespace may ask about them, and who may list nodes
 about images. The scheduler is reached through the API server, by a port-forward to the
@@ -99,14 +101,6 @@ func (o *options) ask(ctx context.Context, question func(s *scheduler, namespace
 	return question(s, namespace)
 }
 
-func validOutput(output string) error {
-	switch output {
-	case "", "json", "yaml", "wide":
-		return nil
-	}
-	return fmt.Errorf("--output: %q is none: use json, yaml or wide", output)
-}
-
 // addOutput adds the flags of commands that list.
 func (o *options) addOutput(cmd *cobra.Command) {
 	o.addFormat(cmd)
@@ -118,8 +112,10 @@ func (o *options) addFormat(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&o.output, "output", "o", "", "json, yaml or wide; by default a table")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "yaml", "wide"}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
-		if err := validOutput(o.output); err != nil {
-			return err
+		switch o.output {
+		case "", "json", "yaml", "wide":
+		default:
+			return fmt.Errorf("--output: %q is none: use json, yaml or wide", o.output)
 		}
 		if o.all && cmd.Flags().Changed("namespace") {
 			return errors.New("--all-namespaces and --namespace exclude each other")

@@ -67,7 +67,7 @@ with the right it takes; all of it takes
   list    flowschemas, prioritylevelconfigurations     of flowcontrol.apiserver.k8s.io
   list    leases in kube-node-lease                    the clocks of nodes
   get     leases in muster-system
-  list    deployments in muster-system
+  list    deployments, get configmaps in muster-system
   list    pods, create pods/portforward in muster-system, get /configz
                                                        the settings of the scheduler
 
@@ -84,16 +84,13 @@ Exit codes:
   # In CI
   kubectl muster doctor -o json --fail-on=warning --strict`,
 		Args: cobra.NoArgs,
-		PreRunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if sample < 0 {
 				return fmt.Errorf("--nodes: %d is negative: use 0 for all nodes", sample)
 			}
-			if err := validOutput(o.output); err != nil {
+			if err := fail.validate(); err != nil {
 				return err
 			}
-			return fail.validate()
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error {
 			report, err := o.examine(cmd.Context(), sample)
 			if err != nil {
 				return err
@@ -104,13 +101,12 @@ Exit codes:
 			return fail.verdict(report)
 		},
 	}
-	cmd.Flags().StringVarP(&o.output, "output", "o", "", "json, yaml or wide, which has the costs and how to avoid them; by default a table")
+	o.addFormat(cmd)
 	cmd.Flags().IntVar(&sample, "nodes", 100, "how many kubelets are asked for their settings, spread over all nodes; 0 for all")
 	cmd.Flags().StringVar(&fail.severity, "fail-on", string(v1alpha1.Error), "from which severity on findings make the command fail: error, warning, info or none")
 	cmd.Flags().BoolVar(&fail.strict, "strict", false, "fail too if something could not be checked")
 	severities := []string{string(v1alpha1.Error), string(v1alpha1.Warning), string(v1alpha1.Info), "none"}
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "yaml", "wide"}, cobra.ShellCompDirectiveNoFileComp)) // the flags are there
-	_ = cmd.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions(severities, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions(severities, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 	return cmd
 }
 

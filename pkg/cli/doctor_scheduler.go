@@ -2,11 +2,10 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
+	"maps"
 	"net/http"
-	"strings"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,15 +24,15 @@ const (
 // those that it was to have.
 func (e *examination) scheduler(ctx context.Context) {
 	deployment := e.deployment(ctx)
-	settings, err := e.running(ctx)
+	settings, needs, err := e.running(ctx)
 	name := e.o.reach.namespace + "/" + schedulerAccount
 	if err != nil {
-		const what = "settings of the running scheduler"
+		e.skipped("settings of the running scheduler", err, needs, nil)
+		at := len(e.report.NotChecked) - 1
 		stated, from := e.stated(ctx, deployment)
 		if from != "" {
-			err = fmt.Errorf("%s; those of %s were looked at instead", reasonOf(err), from)
+			e.report.NotChecked[at].Reason += "; those of " + from + " were looked at instead"
 		}
-		e.skipped(what, err, "get "+configzPath, nil)
 		settings = stated
 	}
 	if settings != nil {
@@ -45,23 +44,27 @@ func (e *examination) scheduler(ctx context.Context) {
 	}
 }
 
-// running asks the scheduler that leads.
-func (e *examination) running(ctx context.Context) (*doctor.SchedulerSettings, error) {
+// running asks the scheduler that leads; needs are the rights that it takes to get as far as it got.
+func (e *examination) running(ctx context.Context) (settings *doctor.SchedulerSettings, needs string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, kubeletTimeout)
+	defer cancel()
 	s, err := e.o.scheduler(ctx, "nodes/")
 	if err != nil {
-		return nil, err
+		return nil, "list pods and create pods/portforward in " + e.o.reach.namespace + ", and list nodes", err
 	}
 	defer s.close()
+	needs = "get " + configzPath
 	body, err := s.request(ctx, http.MethodGet, configzPath, nil)
 	if err != nil {
-		return nil, err
+		return nil, needs, err
 	}
 	defer body.Close()
 	configz, err := io.ReadAll(io.LimitReader(body, maxConfigz))
 	if err != nil {
-		return nil, err
+		return nil, needs, err
 	}
-	return doctor.ParseScheduler(configz)
+	settings, err = doctor.ParseScheduler(configz)
+	return settings, needs, err
 }
 
 // deployment is what runs the scheduler in the cluster, or nil: it may run elsewhere.
@@ -93,16 +96,14 @@ func (e *examination) stated(ctx context.Context, deployment *appsv1.Deployment)
 			e.skipped("the scheduler's configuration in the ConfigMap "+source.Name, err, "get configmaps in "+deployment.Namespace, nil)
 			continue
 		}
-		for key, text := range m.Data {
-			if !strings.HasSuffix(key, ".yaml") {
-				continue
+		for _, key := range slices.Sorted(maps.Keys(m.Data)) {
+			var stated struct {
+				metav1.TypeMeta          `json:",inline"`
+				doctor.SchedulerSettings `json:",inline"`
 			}
-			settings := &doctor.SchedulerSettings{}
-			if err := yaml.Unmarshal([]byte(text), settings); err != nil {
-				e.skipped("the scheduler's configuration in the ConfigMap "+source.Name, errors.New("no YAML"), "", nil)
-				continue
+			if err := yaml.Unmarshal([]byte(m.Data[key]), &stated); err == nil && stated.Kind == "KubeSchedulerConfiguration" {
+				return &stated.SchedulerSettings, "the ConfigMap " + m.Name
 			}
-			return settings, "the ConfigMap " + m.Name
 		}
 	}
 	return nil, ""

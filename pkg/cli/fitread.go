@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,6 +19,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	v1alpha1 "github.com/muster-scheduler/muster/pkg/apis/state/v1alpha1"
+	"github.com/muster-scheduler/muster/pkg/recording"
 )
 
 // workload is a number of pods that are made from one template.
@@ -78,6 +78,9 @@ func (o *options) review(ctx context.Context, files []string) (review v1alpha1.F
 			return review, "", err
 		}
 	}
+	if len(review.Spec.Pods) == 0 {
+		return review, "", fmt.Errorf("%s asks for no pods: its replicas or parallelism are 0", strings.Join(files, ", "))
+	}
 	return review, namespace, nil
 }
 
@@ -107,14 +110,7 @@ func (w *workload) ask(ctx context.Context, client kubernetes.Interface, namespa
 	if err != nil {
 		return fmt.Errorf("%s: the API server would not make its pods: %w", w.name, err)
 	}
-	// What containers are told is nobody's concern here.
-	for _, containers := range [][]v1.Container{made.Spec.InitContainers, made.Spec.Containers} {
-		for i := range containers {
-			containers[i].Env, containers[i].EnvFrom, containers[i].Command, containers[i].Args = nil, nil, nil, nil
-		}
-	}
-	made.ManagedFields = nil
-	text, err := json.Marshal(made)
+	text, err := json.Marshal(recording.Pod(made)) // what containers are told is nobody's concern here
 	if err != nil {
 		return err
 	}
@@ -153,7 +149,13 @@ func (o *options) readFiles(files []string) (read fileContents, err error) {
 
 // add adds what one object makes.
 func (o *options) add(read *fileContents, object *unstructured.Unstructured) error {
-	name := strings.ToLower(object.GetKind()) + "/" + cmp.Or(object.GetName(), strings.TrimSuffix(object.GetGenerateName(), "-"))
+	if object.GetName() == "" {
+		object.SetName(strings.TrimSuffix(object.GetGenerateName(), "-"))
+	}
+	name := strings.ToLower(object.GetKind()) + "/" + object.GetName()
+	if object.GetName() == "" {
+		return fmt.Errorf("%s: it has neither metadata.name nor metadata.generateName", name)
+	}
 	var err error
 	switch object.GroupVersionKind().GroupKind().String() {
 	case "Pod":

@@ -190,17 +190,30 @@ func forward(ctx context.Context, config *rest.Config, client kubernetes.Interfa
 // get reads the object at a path below the state's prefix. Refusals are errors as the
 // API server's are.
 func (s *scheduler) get(ctx context.Context, path string, into any) error {
+	return s.exchange(ctx, http.MethodGet, path, nil, into)
+}
+
+// send sends an object to a path below the state's prefix and reads the one that is answered.
+func (s *scheduler) send(ctx context.Context, path string, object, into any) error {
+	text, err := json.Marshal(object)
+	if err != nil {
+		return err
+	}
+	return s.exchange(ctx, http.MethodPost, path, bytes.NewReader(text), into)
+}
+
+func (s *scheduler) exchange(ctx context.Context, method, path string, body io.Reader, into any) error {
 	if s.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, s.timeout)
 		defer cancel()
 	}
-	body, err := s.open(ctx, path)
+	answer, err := s.request(ctx, method, v1alpha1.Prefix+path, body)
 	if err != nil {
 		return err
 	}
-	defer body.Close()
-	if err := json.NewDecoder(body).Decode(into); err != nil {
+	defer answer.Close()
+	if err := json.NewDecoder(answer).Decode(into); err != nil {
 		return fmt.Errorf("the scheduler's answer is no JSON: %w", err)
 	}
 	return nil
@@ -210,38 +223,9 @@ func (s *scheduler) open(ctx context.Context, path string) (io.ReadCloser, error
 	return s.request(ctx, http.MethodGet, v1alpha1.Prefix+path, nil)
 }
 
-// send sends an object to a path below the state's prefix and reads the one that is answered.
-func (s *scheduler) send(ctx context.Context, path string, object, into any) error {
-	text, err := json.Marshal(object)
-	if err != nil {
-		return err
-	}
-	if s.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.timeout)
-		defer cancel()
-	}
-	body, err := s.request(ctx, http.MethodPost, v1alpha1.Prefix+path, bytes.NewReader(text))
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	if err := json.NewDecoder(body).Decode(into); err != nil {
-		return fmt.Errorf("the scheduler's answer is no JSON: %w", err)
-	}
-	return nil
-}
-
-// request asks for what is at any path.
+// request asks for what is at any path. Refusals are errors.
 func (s *scheduler) request(ctx context.Context, method, path string, body io.Reader) (io.ReadCloser, error) {
-	request, err := http.NewRequestWithContext(ctx, method, s.base+path, body)
-	if err != nil {
-		return nil, err
-	}
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	response, err := s.client.Do(request)
+	response, err := s.do(ctx, method, path, body)
 	if err != nil {
 		return nil, err
 	}
@@ -258,6 +242,17 @@ func (s *scheduler) request(ctx context.Context, method, path string, body io.Re
 		return nil, &apierrors.StatusError{ErrStatus: status}
 	}
 	return nil, fmt.Errorf("the scheduler answers %s: %s", response.Status, strings.TrimSpace(string(text)))
+}
+
+func (s *scheduler) do(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, s.base+path, body)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	return s.client.Do(request)
 }
 
 // of is the path of what is read of a namespace, or of all if it is empty.

@@ -90,7 +90,7 @@ func (o *options) snapshot(get func(into *json.RawMessage) error) error {
 
 func replayCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "replay FILE",
+		Use:   "replay {FILE | -}",
 		Short: "Decide again what a recording says was decided",
 		Long: `Decides with the scheduler's own planner, filters and arguments what kubectl muster snapshot recorded. No
 cluster is needed. Exits with 1 if another decision comes out, which can be if the recording is of another version.`,

@@ -58,10 +58,10 @@ func (o *options) ui(ctx context.Context, port uint16) error {
 		scope.Context = name
 	}
 	l := &line{connect: func() (*scheduler, error) { return o.scheduler(ctx, of(namespace, "")) }}
+	defer l.close()
 	if err := l.check(ctx, of(namespace, "")); err != nil {
 		return err
 	}
-	defer l.close()
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
 	if err != nil {
 		return err
@@ -141,9 +141,5 @@ func (l *line) drop() {
 
 // ask asks for what is at a path below the state's prefix. Refusals are answers.
 func (s *scheduler) ask(ctx context.Context, path string) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+v1alpha1.Prefix+path, nil)
-	if err != nil {
-		return nil, err
-	}
-	return s.client.Do(request)
+	return s.do(ctx, http.MethodGet, v1alpha1.Prefix+path, nil)
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"strings"
@@ -115,18 +114,15 @@ func TestUI(t *testing.T) {
 	if err != nil || at.Hostname() != "127.0.0.1" || at.Query().Get("token") == "" {
 		t.Fatalf("%q, %v, want a URL on this machine with a token", line, err)
 	}
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	browser := &http.Client{Jar: jar}
+	token := ""
 	get := func(path, want string) {
 		t.Helper()
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at.Scheme+"://"+at.Host+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		response, err := browser.Do(r)
+		r.Header.Set("Authorization", "Bearer "+token)
+		response, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,6 +135,7 @@ func TestUI(t *testing.T) {
 	const pods = "/state/v1alpha1/namespaces/own/pods"
 	get(pods, "open the URL that kubectl muster ui printed")
 	get("/?"+at.RawQuery, "<title>Muster</title>")
+	token = at.Query().Get("token")
 	get("/scope.json", `{"namespace":"own","context":"c"}`)
 	get(pods, `"kind":"PodList"`)
 	get("/state/v1alpha1/pods", "not yours")  // of all namespaces

@@ -12,16 +12,27 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	podutil "k8s.io/kubernetes/pkg/api/pod"
+	"k8s.io/kubernetes/pkg/apis/core"
+	corev1 "k8s.io/kubernetes/pkg/apis/core/v1"
+	"k8s.io/kubernetes/pkg/apis/core/validation"
 
 	v1alpha1 "github.com/muster-scheduler/muster/pkg/apis/state/v1alpha1"
 	"github.com/muster-scheduler/muster/pkg/explain"
 	"github.com/muster-scheduler/muster/pkg/gang"
+	"github.com/muster-scheduler/muster/pkg/recording"
 	"github.com/muster-scheduler/muster/pkg/snapshot"
 )
 
-// maxPods is how many pods may be asked for at a time: the largest gang that a scheduler takes unless
-// its arguments say otherwise.
-const maxPods = 10_000
+const (
+	// maxPods is how many pods may be asked for at a time: the largest gang that a scheduler takes unless
+	// its arguments say otherwise.
+	maxPods = 10_000
+	// maxKinds is how many kinds of pods, and maxBytes how large one may be, as JSON and without what
+	// placement does not look at.
+	maxKinds = 64
+	maxBytes = 64 << 10
+)
 
 // Unit is what is tried as a whole: the members of a gang, or pods of no gang that are alike.
 type Unit struct {
@@ -48,16 +59,20 @@ func (u Unit) of(uids []string) []*v1.Pod {
 
 // noFit says why there is no place for it.
 func (u Unit) noFit(v gang.Verdict) string {
+	why := explain.NoFitAlone(u.Name, v)
 	if u.Gang {
-		return explain.NoFit(v)
+		why = explain.NoFit(v)
 	}
-	return explain.NoFitAlone(u.Name, v)
+	return why + explain.Held(v)
 }
 
 // units takes a question apart. What is wrong with it is an error that names the field.
 func (p *Planner) units(namespace string, spec v1alpha1.FitSpec) ([]Unit, error) {
 	if len(spec.Pods) == 0 {
 		return nil, errors.New("spec.pods: name at least one pod")
+	}
+	if n := len(spec.Pods); n > maxKinds {
+		return nil, fmt.Errorf("spec.pods: %d kinds of pods: ask for %d at a time", n, maxKinds)
 	}
 	objects := make([]*unstructured.Unstructured, len(spec.Objects))
 	for i := range spec.Objects {
@@ -82,10 +97,11 @@ func (p *Planner) units(namespace string, spec v1alpha1.FitSpec) ([]Unit, error)
 		if err := json.Unmarshal(of.Pod.Raw, &pod); err != nil {
 			return nil, fmt.Errorf("%s.pod: %w", at, err)
 		}
-		if err := p.tryable(&pod); err != nil {
+		like, err := p.tryable(namespace, &pod)
+		if err != nil {
 			return nil, fmt.Errorf("%s.pod: %w", at, err)
 		}
-		units = add(units, namespace, of, &pod, i)
+		units = add(units, of, like, i)
 	}
 	for i := range units {
 		if err := p.turn(&units[i], company); err != nil {
@@ -109,8 +125,34 @@ func (p *Planner) turn(u *Unit, company snapshot.Company) (err error) {
 	return nil
 }
 
-// tryable says why a pod cannot be tried before it exists.
-func (p *Planner) tryable(pod *v1.Pod) error {
+// tryable returns a pod as placement looks at it, in a namespace and before anybody has tried it; or says why it cannot
+// be tried before it exists. Nobody has looked at it before: a filter that stumbles over it would end the scheduler.
+func (p *Planner) tryable(namespace string, pod *v1.Pod) (*v1.Pod, error) {
+	if err := p.able(pod); err != nil {
+		return nil, err
+	}
+	like := recording.Pod(pod)
+	like.Name, like.Namespace, like.Status, like.Spec.SchedulingGates = "pod", namespace, v1.PodStatus{Phase: v1.PodPending}, nil
+	like.DeletionTimestamp, like.OwnerReferences = nil, slices.Clone(like.OwnerReferences)
+	if text, err := json.Marshal(like); err != nil || len(text) > maxBytes {
+		return nil, fmt.Errorf("it has %d bytes: a pod may have %d", len(text), maxBytes)
+	}
+	return like, valid(like)
+}
+
+// valid says what the API server would say of a pod.
+func valid(pod *v1.Pod) error {
+	whole := pod.DeepCopy()
+	corev1.SetObjectDefaults_Pod(whole)
+	var internal core.Pod
+	if err := corev1.Convert_v1_Pod_To_core_Pod(whole, &internal, nil); err != nil {
+		return err
+	}
+	options := podutil.GetValidationOptionsFromPodSpecAndMeta(&internal.Spec, nil, &internal.ObjectMeta, nil)
+	return validation.ValidatePodCreate(&internal, options).ToAggregate()
+}
+
+func (p *Planner) able(pod *v1.Pod) error {
 	name := pod.Spec.SchedulerName
 	switch {
 	case p.profiles[name] == nil:
@@ -130,11 +172,9 @@ func (p *Planner) tryable(pod *v1.Pod) error {
 	return nil
 }
 
-// add adds a number of pods as the API would have them just after they were created: a moment apart, and
-// without the gates that others are going to take away.
-func add(units []Unit, namespace string, of v1alpha1.FitPods, like *v1.Pod, serial int) []Unit {
-	like.Namespace, like.Status, like.Spec.SchedulingGates = namespace, v1.PodStatus{Phase: v1.PodPending}, nil
-	like.DeletionTimestamp, like.DeletionGracePeriodSeconds = nil, nil
+// add adds a number of pods as the API would have them just after they were created: a moment apart. They share what
+// they have in common.
+func add(units []Unit, of v1alpha1.FitPods, like *v1.Pod, serial int) []Unit {
 	key, _, member := snapshot.MemberOf(like)
 	at := -1
 	if member {
@@ -142,18 +182,18 @@ func add(units []Unit, namespace string, of v1alpha1.FitPods, like *v1.Pod, seri
 	}
 	if at < 0 {
 		at = len(units)
-		u := Unit{Name: of.Name, Turn: gang.Turn{Gang: gang.Key{Namespace: namespace, Name: of.Name}}}
+		u := Unit{Name: of.Name, Turn: gang.Turn{Gang: gang.Key{Namespace: like.Namespace, Name: of.Name}}}
 		if member {
 			u = Unit{Name: key.Name, Gang: true, Turn: gang.Turn{Gang: key}}
 		}
 		units = append(units, u)
 	}
 	for i := range of.Count {
-		pod := like.DeepCopy()
+		pod := *like
 		pod.Name = fmt.Sprintf("%s-%d", of.Name, i)
 		pod.UID = types.UID(fmt.Sprintf("rehearsal-%03d-%05d", serial, i))
 		pod.CreationTimestamp = metav1.NewTime(time.Unix(int64(serial), int64(i)))
-		units[at].Pods = append(units[at].Pods, pod)
+		units[at].Pods = append(units[at].Pods, &pod)
 	}
 	return units
 }

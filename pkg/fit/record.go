@@ -3,15 +3,18 @@ package fit
 import (
 	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"sync"
+	"maps"
+	"slices"
+	"strings"
 
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	"k8s.io/client-go/informers"
 	configv1 "k8s.io/kube-scheduler/config/v1"
 	fwk "k8s.io/kube-scheduler/framework"
@@ -25,118 +28,122 @@ import (
 	"github.com/muster-scheduler/muster/pkg/version"
 )
 
-// Record answers as Review does, and returns all that the answer depends on.
-func (p *Planner) Record(ctx context.Context, namespace string, spec v1alpha1.FitSpec) (recording.Recording, error) {
+// Record answers as Review does, and returns what the answer depends on: a recording without its objects, and
+// these as they are in memory, not to be changed.
+func (p *Planner) Record(ctx context.Context, namespace string, spec v1alpha1.FitSpec) (recording.Recording, []runtime.Object, error) {
 	units, err := p.units(namespace, spec)
 	if err != nil {
-		return recording.Recording{}, apierrors.NewBadRequest(err.Error())
+		return recording.Recording{}, nil, apierrors.NewBadRequest(err.Error())
 	}
-	return p.record(ctx, units)
+	return p.record(ctx, func() []Unit { return units })
 }
 
-// RecordGang has the members of a gang that wait planned, for nothing, and returns all that the answer depends on.
-func (p *Planner) RecordGang(ctx context.Context, namespace, name string) (recording.Recording, error) {
-	var units []Unit
-	for _, g := range p.gangs.Find(namespace, name) {
-		turn, pods, why := p.gangs.NextTurn(g.Key)
-		if len(pods) == 0 {
-			continue
+// RecordGang has the members of a gang that wait planned, for nothing, and returns what the answer depends on.
+func (p *Planner) RecordGang(ctx context.Context, namespace, name string) (recording.Recording, []runtime.Object, error) {
+	none := true
+	r, objects, err := p.record(ctx, func() (units []Unit) { // in its turn: until then a cycle may plan them
+		for _, g := range p.gangs.Find(namespace, name) {
+			if turn, pods, why := p.gangs.NextTurn(g.Key); len(pods) > 0 {
+				none = false
+				units = append(units, Unit{Name: name, Gang: true, Pods: pods, Turn: turn, Why: why})
+			}
 		}
-		units = append(units, Unit{Name: name, Gang: true, Pods: pods, Turn: turn, Why: why})
+		return units
+	})
+	if err == nil && none {
+		err = apierrors.NewNotFound(schema.GroupResource{Resource: "gangs that wait"}, name)
 	}
-	if len(units) == 0 {
-		return recording.Recording{}, apierrors.NewNotFound(schema.GroupResource{Resource: "gangs"}, name)
-	}
-	return p.record(ctx, units)
+	return r, objects, err
 }
 
-func (p *Planner) record(ctx context.Context, units []Unit) (r recording.Recording, err error) {
-	n := note{images: p.images, known: map[string]bool{}}
+func (p *Planner) record(ctx context.Context, of func() []Unit) (r recording.Recording, objects []runtime.Object, err error) {
+	n := note{costs: p.images}
 	var decided []Decision
-	var objects []runtime.Object
-	if err := p.between(ctx, func() error {
-		if decided, err = p.decide(ctx, units, world{n.estimates, p.images.Rehearse}); err != nil {
+	if err := p.between(ctx, func(ctx context.Context) error {
+		if decided, err = p.decide(ctx, of(), &n); err != nil {
 			return err
 		}
-		objects, err = p.objects()
 		for _, kept := range p.gangs.KeptRooms() {
-			n.recording.Kept = append(n.recording.Kept, recording.Kept{Node: kept.Node, Gang: kept.Gang, Lost: kept.Lost, Pod: *recording.Pod(kept.Pod)})
+			r.Kept = append(r.Kept, recording.Kept{Node: kept.Node, Gang: kept.Gang, Lost: kept.Lost, Pod: *recording.Pod(kept.Pod)})
 		}
-		for i := range units {
-			n.tooSmall = append(n.tooSmall, p.tooSmall(units[i].Pods, objects))
+		if objects, err = p.objects(); err == nil {
+			r.TooSmall = p.tooSmall(decided, objects)
 		}
 		return err
 	}); err != nil {
-		return recording.Recording{}, err
+		return r, nil, err
 	}
-	r = n.recording
 	r.APIVersion, r.Kind = v1alpha1.APIVersion, recording.Kind
-	r.Muster, r.Kubernetes, r.At = version.Muster, version.Kubernetes(), p.clock.Now().UTC()
-	if r.Configuration.Raw, err = p.configuration(); err != nil {
-		return r, err
-	}
-	for i, d := range decided {
-		u := recording.Unit{Name: d.Name, Gang: d.Gang, Turn: d.Turn, Why: d.Why, Placement: d.Placement, Fit: d.Fit, TooSmall: n.tooSmall[i]}
+	r.Muster, r.Kubernetes, r.At, r.Images = version.Muster, version.Kubernetes(), p.clock.Now().UTC(), n.asked
+	r.FeatureGates = gates()
+	for _, d := range decided {
+		u := recording.Unit{Name: d.Name, Gang: d.Gang, Turn: d.Turn, Why: d.Why, Placement: d.Placement, Fit: d.Fit}
 		for _, pod := range d.Pods {
 			u.Pods = append(u.Pods, *recording.Pod(pod))
 		}
 		r.Units = append(r.Units, u)
 	}
-	for _, object := range objects {
-		text, err := json.Marshal(recording.Reduce(object))
-		if err != nil {
-			return r, err
-		}
-		r.Objects = append(r.Objects, runtime.RawExtension{Raw: text})
-	}
-	return r, nil
+	r.Configuration.Raw, err = p.configuration()
+	return r, objects, err
 }
 
-// note writes down what is asked of images.
+// gates returns the feature gates that are not as they are by default.
+func gates() map[string]bool {
+	changed := map[string]bool{}
+	all := utilfeature.DefaultMutableFeatureGate
+	for name, spec := range all.GetAll() {
+		if on := all.Enabled(name); on != spec.Default && !strings.HasPrefix(string(name), "All") {
+			changed[string(name)] = on
+		}
+	}
+	return changed
+}
+
+// note writes down what is asked of images, of one goroutine.
 type note struct {
-	images    *snapshot.Images
-	mu        sync.Mutex
-	known     map[string]bool
-	recording recording.Recording
-	tooSmall  []map[string][]string
+	costs
+	asked []recording.Images
 }
 
-// estimates implements what a world asks of images.
-func (n *note) estimates(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []image.Estimate {
-	answer := n.images.Estimates(pod, others, nodes)
-	n.mu.Lock()
-	defer n.mu.Unlock()
+// Estimates implements costs.
+func (n *note) Estimates(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []image.Estimate {
+	answer := n.costs.Estimates(pod, others, nodes)
 	asked := recording.Images{Images: recording.ImagesOf(snapshot.PodImages(pod)), Others: others}
-	if key := fmt.Sprint(asked.Images, others); !n.known[key] {
-		n.known[key] = true
-		if answer != nil {
-			asked.Nodes = make(map[string]image.Estimate, len(nodes))
-			for i, node := range nodes {
-				asked.Nodes[node.Node().Name] = answer[i]
-			}
-		}
-		n.recording.Images = append(n.recording.Images, asked)
+	if slices.ContainsFunc(n.asked, func(before recording.Images) bool { return before.Images == asked.Images && before.Others == others }) {
+		return answer
 	}
+	if answer != nil {
+		asked.Nodes = make(map[string]image.Estimate, len(nodes))
+		for i, node := range nodes {
+			asked.Nodes[node.Node().Name] = answer[i]
+		}
+	}
+	n.asked = append(n.asked, asked)
 	return answer
 }
 
-// tooSmall returns the nodes that cannot hold the images of pods, by UID.
-func (p *Planner) tooSmall(pods []*v1.Pod, objects []runtime.Object) map[string][]string {
-	var all map[string][]string
-	for _, pod := range pods {
-		may := p.images.Fit(pod)
-		if may == nil {
-			continue
-		}
-		for _, object := range objects {
-			if node, ok := object.(*v1.Node); ok && !may(node) {
-				if all == nil {
-					all = map[string][]string{}
+// tooSmall returns the nodes that cannot hold the images of pods, by these.
+func (p *Planner) tooSmall(decided []Decision, objects []runtime.Object) map[string][]string {
+	all := map[string][]string{}
+	for _, d := range decided {
+		for _, pod := range d.Pods {
+			name := recording.ImagesOf(snapshot.PodImages(pod))
+			if _, known := all[name]; known {
+				continue
+			}
+			all[name] = nil
+			may := p.images.Fit(pod)
+			if may == nil {
+				continue
+			}
+			for _, object := range objects {
+				if node, ok := object.(*v1.Node); ok && !may(node) {
+					all[name] = append(all[name], node.Name)
 				}
-				all[string(pod.UID)] = append(all[string(pod.UID)], node.Name)
 			}
 		}
 	}
+	maps.DeleteFunc(all, func(_ string, nodes []string) bool { return len(nodes) == 0 })
 	return all
 }
 
@@ -181,8 +188,8 @@ func (p *Planner) objects() ([]runtime.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	objects = append(objects, others...)
-	return append(objects, devices(fw.SharedDRAManager())...), nil
+	devices, err := devices(fw.SharedDRAManager())
+	return slices.Concat(objects, others, devices), err
 }
 
 // list returns what the plugins' informers have.
@@ -207,14 +214,14 @@ func list(f informers.SharedInformerFactory) (objects []runtime.Object, err erro
 }
 
 // devices returns the claims as they are allocated in memory, and what there is to allocate.
-func devices(manager fwk.SharedDRAManager) (objects []runtime.Object) {
+func devices(manager fwk.SharedDRAManager) ([]runtime.Object, error) {
 	if manager == nil {
-		return nil
+		return nil, nil
 	}
-	claims, _ := asObjects(manager.ResourceClaims().List())
-	slices, _ := asObjects(manager.ResourceSlices().ListWithDeviceTaintRules())
-	classes, _ := asObjects(manager.DeviceClasses().List())
-	return append(append(append(objects, claims...), slices...), classes...)
+	claims, err1 := asObjects(manager.ResourceClaims().List())
+	resources, err2 := asObjects(manager.ResourceSlices().ListWithDeviceTaintRules())
+	classes, err3 := asObjects(manager.DeviceClasses().List())
+	return slices.Concat(claims, resources, classes), errors.Join(err1, err2, err3)
 }
 
 func asObjects[T runtime.Object](items []T, err error) ([]runtime.Object, error) {
@@ -227,12 +234,11 @@ func asObjects[T runtime.Object](items []T, err error) ([]runtime.Object, error)
 
 // Again decides about units as they were recorded, with images costing what they did. It is for a planner of
 // which no scheduler runs.
-func (p *Planner) Again(ctx context.Context, units []Unit, estimates func(*v1.Pod, int, []fwk.NodeInfo) []image.Estimate) ([]Decision, error) {
-	unknown := func([]*v1.Pod, []string) (image.Estimate, string, bool) { return image.Estimate{}, "", false }
+func (p *Planner) Again(ctx context.Context, units []Unit, images costs) ([]Decision, error) {
 	if err := p.refresh(ctx); err != nil {
 		return nil, err
 	}
-	return p.decide(ctx, units, world{estimates, unknown})
+	return p.decide(ctx, units, images)
 }
 
 // Keep keeps room that was kept.

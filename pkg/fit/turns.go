@@ -63,8 +63,10 @@ func (t *turns) ask(ctx context.Context, question func()) error {
 	}
 	defer func() { <-t.cycle }()
 	began := t.clock.Now()
+	defer func() { // after one that panicked too
+		ended := t.clock.Now()
+		t.rest = ended.Add((share - 1) * ended.Sub(began))
+	}()
 	question()
-	ended := t.clock.Now()
-	t.rest = ended.Add((share - 1) * ended.Sub(began))
 	return nil
 }

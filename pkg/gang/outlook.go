@@ -19,35 +19,48 @@ type Outlook struct {
 	Total   int64
 }
 
-// outlook is that of what is placed. Members of one node pull one after the other,
-// and each image once.
+// outlook is that of what is placed.
 func (p *planner) outlook() Outlook {
 	var o Outlook
 	for _, n := range slices.Sorted(maps.Keys(p.pulls)) {
-		placed := p.pulls[n]
-		var on Outlook
-		for at, i := range placed {
-			pull, images := p.classes[i].Pulls[n], p.classes[i].Images
-			switch {
-			case slices.ContainsFunc(placed[:at], func(before int) bool { return p.classes[before].Images == images }):
-				on.Seconds += pull.Again
-				continue
-			case at == 0:
-				on.Wait, on.Seconds = pull.Wait, pull.Seconds
-			default:
-				on.Seconds += pull.Seconds - pull.Wait
-			}
-			on.Bytes = saturated(on.Bytes, pull.Bytes)
+		var needs []Need
+		for _, i := range p.pulls[n] {
+			needs = append(needs, Need{p.classes[i].Images, p.classes[i].Pulls[n]})
 		}
-		if on.Bytes > 0 {
-			o.Pulling++
-			o.Total = saturated(o.Total, on.Bytes)
-		}
-		if on.Seconds > o.Seconds {
-			o.Node, o.Seconds, o.Wait, o.Bytes = p.c.Nodes[n], on.Seconds, on.Wait, on.Bytes
-		}
+		o.Add(p.c.Nodes[n], needs)
 	}
 	return o
+}
+
+// Need is the images of one member, and what it takes its node to have them ready.
+type Need struct {
+	Images string
+	Pull   Pull
+}
+
+// Add takes a further node into account, whose members need these images. They pull one after
+// the other, and each image once.
+func (o *Outlook) Add(node string, needs []Need) {
+	var on Outlook
+	for at, need := range needs {
+		switch {
+		case slices.ContainsFunc(needs[:at], func(before Need) bool { return before.Images == need.Images }):
+			on.Seconds += need.Pull.Again
+			continue
+		case at == 0:
+			on.Wait, on.Seconds = need.Pull.Wait, need.Pull.Seconds
+		default:
+			on.Seconds += need.Pull.Seconds - need.Pull.Wait
+		}
+		on.Bytes = saturated(on.Bytes, need.Pull.Bytes)
+	}
+	if on.Bytes > 0 {
+		o.Pulling++
+		o.Total = saturated(o.Total, on.Bytes)
+	}
+	if on.Seconds > o.Seconds {
+		o.Node, o.Seconds, o.Wait, o.Bytes = node, on.Seconds, on.Wait, on.Bytes
+	}
 }
 
 // saturated is a + b for a, b >= 0, or the largest int64 if that is less.

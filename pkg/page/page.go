@@ -85,13 +85,6 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)
 		http.Error(w, "this page can only be read", http.StatusMethodNotAllowed)
-	case r.URL.Path == "/" && p.is(r.URL.Query().Get("token")):
-		// The cookie is not sent with what another site asks for, not even with a redirection of
-		// that. So this is the page itself, which forgets the token.
-		http.SetCookie(w, &http.Cookie{Name: cookie(r), Value: p.token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
-		p.serve(w, r)
-	case !p.knows(r):
-		http.Error(w, "open the URL that kubectl muster ui printed when it was started", http.StatusForbidden)
 	default:
 		p.serve(w, r)
 	}
@@ -106,32 +99,24 @@ func local(host string) bool {
 	return slices.Contains([]string{"127.0.0.1", "localhost", "::1", "[::1]"}, name)
 }
 
-// is reports whether a token is the page's, in the same time for all that are not.
-func (p *Page) is(token string) bool {
-	return subtle.ConstantTimeCompare([]byte(token), []byte(p.token)) == 1
-}
-
-// cookie is the name of the cookie with the token: browsers do not tell ports apart.
-func cookie(r *http.Request) string {
-	_, port, _ := net.SplitHostPort(r.Host) // none is port 80
-	return "muster-ui-" + port
-}
-
-// knows reports whether a request is that of a browser that was given the token, and of no other site in it.
+// knows reports whether a request is of the page that was opened with the token, and of no other site. The token
+// comes in a header: a cookie would be sent to every port of this machine, and to whoever listens there.
 func (p *Page) knows(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
 		return false
 	}
-	c, err := r.Cookie(cookie(r))
-	return err == nil && p.is(c.Value)
+	return subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+p.token)) == 1
 }
 
 func (p *Page) serve(w http.ResponseWriter, r *http.Request) {
 	at := r.URL.Path
+	state := strings.HasPrefix(at, v1alpha1.Prefix)
 	switch {
 	case path.Clean(at) != at:
 		http.NotFound(w, r)
-	case strings.HasPrefix(at, v1alpha1.Prefix):
+	case (state || at == "/scope.json") && !p.knows(r):
+		http.Error(w, "open the URL that kubectl muster ui printed when it was started", http.StatusForbidden)
+	case state:
 		p.state(w, r, strings.TrimPrefix(r.URL.EscapedPath(), v1alpha1.Prefix))
 	case at == "/scope.json":
 		w.Header().Set("Content-Type", "application/json")

@@ -39,7 +39,7 @@ func TestWhoIsAnswered(t *testing.T) {
 	const pods, status = `{"kind":"PodList"}`, `{"kind":"Status"`
 	tests := map[string]struct {
 		method, host, path string
-		token              string // in the cookie: "" for the right one
+		token              string // "" for the right one
 		site               string // that asks, as browsers say it
 		code               int
 		body               string // its beginning
@@ -57,12 +57,11 @@ func TestWhoIsAnswered(t *testing.T) {
 		"the page asks":                     {path: "/state/v1alpha1/pods", site: "same-origin", code: 200, body: pods, asked: "pods"},
 		"the user asks":                     {path: "/", site: "none", code: 200, body: "<!doctype"},
 
-		"no token":                        {path: "/", token: "none", code: 403, body: "open the URL"},
-		"no token, for the state":         {path: "/state/v1alpha1/pods", token: "none", code: 403, body: "open the URL"},
-		"no token, for a file":            {path: "/page.css", token: "none", code: 403, body: "open the URL"},
+		"the page itself tells nothing":   {path: "/", token: "none", code: 200, body: "<!doctype html>"},
+		"no token":                        {path: "/state/v1alpha1/pods", token: "none", code: 403, body: "open the URL"},
+		"no token, for what it shows":     {path: "/scope.json", token: "none", code: 403, body: "open the URL"},
 		"a wrong token":                   {path: "/state/v1alpha1/pods", token: "wrong", code: 403, body: "open the URL"},
-		"a wrong token in the URL":        {path: "/?token=wrong", token: "none", code: 403, body: "open the URL"},
-		"an empty token in the URL":       {path: "/?token=", token: "none", code: 403, body: "open the URL"},
+		"a token in the URL":              {path: "/state/v1alpha1/pods?token=", token: "in the URL", code: 403, body: "open the URL"},
 		"another site":                    {path: "/state/v1alpha1/pods", site: "cross-site", code: 403, body: "open the URL"},
 		"another port of this machine":    {path: "/state/v1alpha1/pods", site: "same-site", code: 403, body: "open the URL"},
 		"a name that was made to be ours": {host: "evil.example:99", path: "/state/v1alpha1/pods", code: 403, body: "this page is at 127.0.0.1"},
@@ -97,10 +96,12 @@ func TestWhoIsAnswered(t *testing.T) {
 			}
 			switch test.token {
 			case "":
-				r.AddCookie(&http.Cookie{Name: cookie(r), Value: p.token})
+				r.Header.Set("Authorization", "Bearer "+p.token)
 			case "none":
+			case "in the URL":
+				r.URL.RawQuery += p.token
 			default:
-				r.AddCookie(&http.Cookie{Name: cookie(r), Value: test.token})
+				r.Header.Set("Authorization", "Bearer "+test.token)
 			}
 			w := httptest.NewRecorder()
 			p.ServeHTTP(w, r)
@@ -129,8 +130,8 @@ func TestWhoIsAnswered(t *testing.T) {
 	}
 }
 
-// TestTheURL leads to the page, and lets in the browser that opened it: even from a link on
-// another site, which such a browser sends no cookie for.
+// TestTheURL leads to the page, which keeps the token for itself: nothing of it is sent to where a browser
+// would send it unasked, such as to other ports of the machine.
 func TestTheURL(t *testing.T) {
 	var asked []string
 	p := New(Scope{}, scheduler(&asked))
@@ -141,9 +142,8 @@ func TestTheURL(t *testing.T) {
 	if w.Code != http.StatusOK || !strings.HasPrefix(w.Body.String(), "<!doctype html>") {
 		t.Fatalf("%d %q, want the page", w.Code, w.Body)
 	}
-	const want = "; Path=/; HttpOnly; SameSite=Strict"
-	if got := w.Header().Get("Set-Cookie"); got != "muster-ui-99="+p.token+want {
-		t.Errorf("Set-Cookie = %q, want …%s", got, want)
+	if got := w.Header().Get("Set-Cookie"); got != "" {
+		t.Errorf("Set-Cookie = %q, want none", got)
 	}
 	if other := New(Scope{}, scheduler(&asked)); other.token == p.token || len(p.token) < 26 {
 		t.Errorf("tokens %q and %q, want long ones by chance", p.token, other.token)
@@ -163,7 +163,7 @@ func TestMovesAreToldAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.AddCookie(&http.Cookie{Name: "muster-ui-" + r.URL.Port(), Value: p.token})
+	r.Header.Set("Authorization", "Bearer "+p.token)
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)

@@ -89,11 +89,11 @@ func (set *Set) Queue(inner queue.SchedulingQueue, cache state.Cache, backoff st
 }
 
 // Fits returns who answers whether pods would fit in a scheduler that was built from
-// this set's plugins, or nil if none of them plans.
+// this set's plugins, or nil if GangPlan, whose answers they are, is not among them.
 func (set *Set) Fits(sched *scheduler.Scheduler, c *config.KubeSchedulerConfiguration) *fit.Planner {
 	set.states.mu.Lock()
 	defer set.states.mu.Unlock()
-	if set.states.shared == nil {
+	if set.states.shared == nil || !set.states.plans {
 		return nil
 	}
 	return fit.New(sched, c, set.states.shared)
@@ -128,6 +128,7 @@ func (set *Set) Registry() frameworkruntime.Registry {
 			return ganggate.New(s.Gangs), nil
 		}),
 		gangplan.Name: factory(states, gangplan.DefaultArgs, func(_ context.Context, a gangplan.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
+			states.plans = true
 			return gangplan.New(a, h, s)
 		}),
 		imagepull.Name: factory(states, imagepull.DefaultArgs, func(ctx context.Context, a imagepull.Args, h fwk.Handle, s *snapshot.Shared) (fwk.Plugin, error) {
@@ -173,6 +174,7 @@ type states struct {
 	informers informers.SharedInformerFactory
 	shared    *snapshot.Shared
 	gated     bool // members are kept out of the queue
+	plans     bool // gangs are planned
 	seeds     seed.Options
 	seeder    func()                                // runs it; nil if nothing is pulled ahead
 	pools     map[string]*nodeaffinity.NodeSelector // by profile

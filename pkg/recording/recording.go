@@ -7,7 +7,10 @@
 package recording
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -25,20 +28,23 @@ const Kind = "Recording"
 // Recording is one.
 type Recording struct {
 	metav1.TypeMeta `json:",inline"`
+	// Objects are the nodes, the pods that have or are about to have one, and what filters look at besides.
+	Objects []runtime.RawExtension `json:"objects"`
 	// Muster and Kubernetes are the versions of the scheduler.
 	Muster     string    `json:"muster"`
 	Kubernetes string    `json:"kubernetes"`
 	At         time.Time `json:"at"`
+	// FeatureGates are those that were not as they are by default.
+	FeatureGates map[string]bool `json:"featureGates,omitempty"`
 	// Configuration is a KubeSchedulerConfiguration with the profiles.
 	Configuration runtime.RawExtension `json:"configuration"`
 	// Units were decided about one after the other.
 	Units []Unit `json:"units"`
-	// Objects are the nodes, the pods that have or are about to have one, and what filters look at besides.
-	Objects []runtime.RawExtension `json:"objects"`
 	// Kept is the room that was kept for members.
 	Kept []Kept `json:"kept,omitempty"`
-	// Images are what images cost.
-	Images []Images `json:"images,omitempty"`
+	// Images are what images cost, and TooSmall the nodes that cannot hold some, by these.
+	Images   []Images            `json:"images,omitempty"`
+	TooSmall map[string][]string `json:"tooSmall,omitempty"`
 }
 
 // Unit is pods that were decided about together, and what was decided.
@@ -52,8 +58,6 @@ type Unit struct {
 	// Placement is empty if it does not fit, and Fit what was said of it.
 	Placement gang.Placement `json:"placement,omitempty"`
 	Fit       v1alpha1.Fit   `json:"fit"`
-	// TooSmall are the nodes that cannot hold the images of a pod, by its UID.
-	TooSmall map[string][]string `json:"tooSmall,omitempty"`
 }
 
 // Kept is room that was kept on a node for a pod of a gang, which is on it no more if it is lost.
@@ -75,3 +79,38 @@ type Images struct {
 
 // ImagesOf is what images are called in a recording.
 func ImagesOf(needs []image.Need) string { return fmt.Sprint(needs) }
+
+// Write writes a recording with these objects, reduced one after the other: all of them at once would take as much
+// memory again as a scheduler has for them.
+func Write(w io.Writer, r Recording, objects []runtime.Object) error {
+	r.Objects = []runtime.RawExtension{}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	const empty = `"objects":[]`
+	before, after, ok := bytes.Cut(text, []byte(empty))
+	if !ok {
+		return fmt.Errorf("a recording without %s", empty)
+	}
+	if _, err := fmt.Fprintf(w, "%s%s", before, empty[:len(empty)-1]); err != nil {
+		return err
+	}
+	separator := ""
+	for _, object := range objects {
+		reduced := Reduce(object)
+		if reduced == nil {
+			continue
+		}
+		one, err := json.Marshal(reduced)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(w, "%s%s", separator, one); err != nil {
+			return err
+		}
+		separator = ","
+	}
+	_, err = fmt.Fprintf(w, "]%s\n", after)
+	return err
+}

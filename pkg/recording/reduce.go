@@ -109,7 +109,7 @@ func Pod(o *v1.Pod) *v1.Pod {
 func containers(all []v1.Container) []v1.Container {
 	var out []v1.Container
 	for _, c := range all {
-		out = append(out, v1.Container{Name: c.Name, Image: c.Image, ImagePullPolicy: c.ImagePullPolicy, Ports: c.Ports, Resources: c.Resources, RestartPolicy: c.RestartPolicy})
+		out = append(out, v1.Container{Name: c.Name, Image: c.Image, ImagePullPolicy: c.ImagePullPolicy, Ports: c.Ports, Resources: c.Resources, RestartPolicy: c.RestartPolicy, RestartPolicyRules: c.RestartPolicyRules})
 	}
 	return out
 }

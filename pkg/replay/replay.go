@@ -12,6 +12,7 @@ import (
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
@@ -60,7 +61,7 @@ func Read(text []byte) (r recording.Recording, err error) {
 	return r, nil
 }
 
-// Run decides again. What comes back are the units of the recording, with what was decided now.
+// Run decides again, with the feature gates of the recording, which it sets in this process. What comes back are the units of the recording, with what was decided now.
 func Run(ctx context.Context, r recording.Recording) ([]fit.Decision, error) {
 	cfg, err := configuration(r)
 	if err != nil {
@@ -70,11 +71,20 @@ func Run(ctx context.Context, r recording.Recording) ([]fit.Decision, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(klog.NewContext(ctx, klog.Logger{}), patience)
+	if err := utilfeature.DefaultMutableFeatureGate.SetFromMap(r.FeatureGates); err != nil {
+		return nil, fmt.Errorf("featureGates: %w", err)
+	}
+	ctx, cancel := context.WithCancel(klog.NewContext(ctx, klog.Logger{}))
 	defer cancel()
 	set := plugins.New()
 	registry := set.Registry()
-	images := &images{Recording: r}
+	images := &images{recorded: r.Images, tooSmall: map[string]map[string]bool{}}
+	for name, nodes := range r.TooSmall {
+		images.tooSmall[name] = map[string]bool{}
+		for _, node := range nodes {
+			images.tooSmall[name][node] = true
+		}
+	}
 	registry[snapshot.ImagePlugin] = func(context.Context, runtime.Object, fwk.Handle) (fwk.Plugin, error) { return images, nil }
 	registry[gangbind.Name] = func(context.Context, runtime.Object, fwk.Handle) (fwk.Plugin, error) { return noBinding{}, nil }
 	schedulermetrics.Register()
@@ -91,12 +101,14 @@ func Run(ctx context.Context, r recording.Recording) ([]fit.Decision, error) {
 	factory.Start(ctx.Done())
 	defer factory.Shutdown()
 	defer cancel()
-	for kind, ok := range factory.WaitForCacheSync(ctx.Done()) {
+	reading, done := context.WithTimeout(ctx, patience)
+	defer done()
+	for kind, ok := range factory.WaitForCacheSync(reading.Done()) {
 		if !ok {
-			return nil, fmt.Errorf("reading the %v of the recording: %w", kind, context.Cause(ctx))
+			return nil, fmt.Errorf("reading the %v of the recording: %w", kind, context.Cause(reading))
 		}
 	}
-	if err := sched.WaitForHandlersSync(ctx); err != nil {
+	if err := sched.WaitForHandlersSync(reading); err != nil {
 		return nil, fmt.Errorf("reading the recording: %w", err)
 	}
 	planner := set.Fits(sched, cfg)
@@ -116,7 +128,7 @@ func Run(ctx context.Context, r recording.Recording) ([]fit.Decision, error) {
 			units[i].Pods = append(units[i].Pods, &u.Pods[j])
 		}
 	}
-	return planner.Again(ctx, units, images.estimates)
+	return planner.Again(ctx, units, images)
 }
 
 func configuration(r recording.Recording) (*config.KubeSchedulerConfiguration, error) {
@@ -153,7 +165,10 @@ func decode(r recording.Recording) ([]runtime.Object, error) {
 }
 
 // images stands in for what was known of images: it knows what the recording says.
-type images struct{ recording.Recording }
+type images struct {
+	recorded []recording.Images
+	tooSmall map[string]map[string]bool // by images and node
+}
 
 var (
 	_ fwk.PreFilterPlugin = &images{}
@@ -173,10 +188,8 @@ func (*images) Name() string { return snapshot.ImagePlugin }
 
 // Filter implements fwk.FilterPlugin.
 func (i *images) Filter(_ context.Context, _ fwk.CycleState, pod *v1.Pod, node fwk.NodeInfo) *fwk.Status {
-	for at := range i.Units {
-		if slices.Contains(i.Units[at].TooSmall[string(pod.UID)], node.Node().Name) {
-			return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "the images do not fit on the node's disk")
-		}
+	if i.tooSmall[recording.ImagesOf(snapshot.PodImages(pod))][node.Node().Name] {
+		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, "the images do not fit on the node's disk")
 	}
 	return nil
 }
@@ -194,16 +207,21 @@ func (noBinding) Bind(context.Context, fwk.CycleState, *v1.Pod, string) *fwk.Sta
 	return fwk.AsStatus(errors.New("nothing is bound where a decision is made again"))
 }
 
-// estimates is what images cost, as it was.
-func (i *images) estimates(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []image.Estimate {
+// Cost is not known: when images are there is recorded, and not worked out.
+func (*images) Cost(*v1.Pod, int, string) (e image.Estimate, known bool) {
+	return image.Estimate{}, false
+}
+
+// Estimates is what images cost, as it was.
+func (i *images) Estimates(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []image.Estimate {
 	name := recording.ImagesOf(snapshot.PodImages(pod))
-	at := slices.IndexFunc(i.Images, func(known recording.Images) bool { return known.Images == name && known.Others == others })
-	if at < 0 || len(i.Images[at].Nodes) == 0 {
+	at := slices.IndexFunc(i.recorded, func(known recording.Images) bool { return known.Images == name && known.Others == others })
+	if at < 0 || len(i.recorded[at].Nodes) == 0 {
 		return nil
 	}
 	out := make([]image.Estimate, len(nodes))
 	for n, node := range nodes {
-		out[n] = i.Images[at].Nodes[node.Node().Name]
+		out[n] = i.recorded[at].Nodes[node.Node().Name]
 	}
 	return out
 }

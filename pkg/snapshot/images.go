@@ -131,6 +131,19 @@ func (i *Images) Estimates(pod *v1.Pod, others int, nodes []fwk.NodeInfo) []imag
 	return estimates
 }
 
+// Cost returns what the pod's images cost on one node while so many other pulls begin
+// elsewhere, whether that makes a difference or not; known is false if no size of them is.
+func (i *Images) Cost(pod *v1.Pod, others int, node string) (e image.Estimate, known bool) {
+	i.advance()
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	if !i.profiles[pod.Spec.SchedulerName] {
+		return image.Estimate{}, false
+	}
+	all := i.estimate(image.Ask{Needs: PodImages(pod), Gang: gangOf(pod), Others: others})
+	return all.Of(node), all.Known
+}
+
 // estimate works out what images cost, or what has changed since it was done last.
 func (i *Images) estimate(ask image.Ask) *image.Estimates {
 	var all *image.Estimates

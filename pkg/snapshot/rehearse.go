@@ -12,7 +12,6 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 
 	"github.com/muster-scheduler/muster/pkg/gang"
-	"github.com/muster-scheduler/muster/pkg/image"
 )
 
 // Company is the objects beside pods that say something of their gangs: PodGroups, and
@@ -58,19 +57,20 @@ func NewCompany(namespace string, objects []*unstructured.Unstructured) (Company
 // what becomes of it depends on these.
 func (g *Gangs) Rehearse(key gang.Key, pods []*v1.Pod, c Company) (turn gang.Turn, why string, err error) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if status, ok := g.roster.Status(key); ok && status.Pods > 0 {
+	status, _ := g.roster.Status(key)
+	group, most := g.roster.Group(key), g.roster.MaxMembers()
+	g.mu.Unlock() // for the rest takes as long as there are pods
+	if status.Pods > 0 {
 		return gang.Turn{}, "", fmt.Errorf("gang %s has %d pods already: ask for a gang of another name", key, status.Pods)
 	}
-	group := c.groups[key]
-	if group == nil {
-		group = g.roster.Group(key)
+	if stated := c.groups[key]; stated != nil {
+		group = stated
 	}
 	members := make([]gang.Member, len(pods))
 	for i, pod := range pods {
 		_, members[i], _ = MemberOf(pod)
 	}
-	turn, why = gang.Rehearse(key, members, group, c.jobs, g.roster.MaxMembers())
+	turn, why = gang.Rehearse(key, members, group, c.jobs, most)
 	return turn, why, nil
 }
 
@@ -79,32 +79,6 @@ func (g *Gangs) Serves(scheduler string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Contains(g.schedulers, scheduler)
-}
-
-// Rehearse returns what the last of the pods to have its images would wait for if each was
-// bound to its node now, one after the other; known is false if no size of their images is known.
-// The promises are made and taken back with nobody looking.
-func (i *Images) Rehearse(pods []*v1.Pod, nodes []string) (last image.Estimate, on string, known bool) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	now := i.clock.Now()
-	lastOn := map[string]string{} // the UID of the last pod, by node
-	for at, pod := range pods {
-		needs := PodImages(pod)
-		known = known || slices.ContainsFunc(needs, func(n image.Need) bool { _, ok := i.inventory.Bytes(n.Key); return ok })
-		// One gang, so that they mind one another before they are bound.
-		i.inventory.Reserve(string(pod.UID), "rehearsal", nodes[at], needs, now)
-		lastOn[nodes[at]] = string(pod.UID)
-	}
-	for _, node := range slices.Sorted(maps.Keys(lastOn)) {
-		if e := i.inventory.Expect(lastOn[node]); on == "" || e.Seconds > last.Seconds {
-			last, on = e, node
-		}
-	}
-	for _, pod := range slices.Backward(pods) {
-		i.inventory.Undo(string(pod.UID))
-	}
-	return last, on, known
 }
 
 // NextTurn returns the turn in which those members of a gang would be planned who wait, and these; it changes

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	v1alpha1 "github.com/muster-scheduler/muster/pkg/apis/state/v1alpha1"
 	"github.com/muster-scheduler/muster/pkg/recording"
@@ -27,48 +29,83 @@ const maxReview = 3 << 20
 type Reviewer interface {
 	Review(ctx context.Context, namespace string, spec v1alpha1.FitSpec) (v1alpha1.FitStatus, error)
 	// Record answers too, for a review or for a gang that waits, with all that the answer depends on.
-	Record(ctx context.Context, namespace string, spec v1alpha1.FitSpec) (recording.Recording, error)
-	RecordGang(ctx context.Context, namespace, name string) (recording.Recording, error)
+	Record(ctx context.Context, namespace string, spec v1alpha1.FitSpec) (recording.Recording, []runtime.Object, error)
+	RecordGang(ctx context.Context, namespace, name string) (recording.Recording, []runtime.Object, error)
 }
 
 // AskOf has questions of what would fit answered. It is for before the state is served.
 func (s *State) AskOf(r Reviewer) { s.reviewer = r }
 
-// reviewing serves questions of what would fit, and recordings. They take their turn among themselves, and keep no
-// reader waiting.
+// askers is how many questions may wait for their turn or be answered; others are refused.
+const askers = 16
+
+// reviewing serves questions of what would fit, and recordings.
 func (s *server) reviewing(mux *http.ServeMux) {
-	serve := func(pattern string, answer func(r *http.Request) (any, error)) {
+	asking := make(chan struct{}, askers)
+	serve := func(pattern string, answer func(w http.ResponseWriter, r *http.Request)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			if s.reviewer == nil {
 				refuse(w, apierrors.NewServiceUnavailable("no profile of this scheduler plans gangs"))
 				return
 			}
-			var text []byte
-			body, err := answer(r)
-			if err == nil {
-				text, err = json.Marshal(body)
+			select {
+			case asking <- struct{}{}:
+				defer func() { <-asking }()
+				answer(w, r)
+			default:
+				refuse(w, apierrors.NewTooManyRequests(fmt.Sprintf("%d others ask what fits", askers), 10))
 			}
-			s.reply(w, text, err)
 		})
 	}
-	serve("POST "+v1alpha1.Prefix+"namespaces/{namespace}/"+reviews, s.review)
-	serve("POST "+v1alpha1.Prefix+recordings+"/namespaces/{namespace}/"+reviews, func(r *http.Request) (any, error) {
-		review, err := readReview(r)
-		if err != nil {
-			return nil, err
+	serve("POST "+v1alpha1.Prefix+"namespaces/{namespace}/"+reviews, func(w http.ResponseWriter, r *http.Request) {
+		var text []byte
+		review, err := s.review(r)
+		if err == nil {
+			text, err = json.Marshal(review)
 		}
-		return s.reviewer.Record(r.Context(), r.PathValue("namespace"), review.Spec)
+		s.reply(w, text, err)
 	})
-	serve("GET "+v1alpha1.Prefix+recordings+"/namespaces/{namespace}/gangs/{name}", func(r *http.Request) (any, error) {
-		return s.reviewer.RecordGang(r.Context(), r.PathValue("namespace"), r.PathValue("name"))
+	serve("POST "+v1alpha1.Prefix+recordings+"/namespaces/{namespace}/"+reviews, func(w http.ResponseWriter, r *http.Request) {
+		s.record(w, r, func() (recording.Recording, []runtime.Object, error) {
+			review, err := readReview(r)
+			if err != nil {
+				return recording.Recording{}, nil, err
+			}
+			return s.reviewer.Record(r.Context(), r.PathValue("namespace"), review.Spec)
+		})
+	})
+	serve("GET "+v1alpha1.Prefix+recordings+"/namespaces/{namespace}/gangs/{name}", func(w http.ResponseWriter, r *http.Request) {
+		s.record(w, r, func() (recording.Recording, []runtime.Object, error) {
+			return s.reviewer.RecordGang(r.Context(), r.PathValue("namespace"), r.PathValue("name"))
+		})
 	})
 }
 
+// record writes a recording, one at a time: it is as large as the cluster.
+func (s *server) record(w http.ResponseWriter, r *http.Request, make func() (recording.Recording, []runtime.Object, error)) {
+	select {
+	case s.wide <- struct{}{}:
+		defer func() { <-s.wide }()
+	case <-r.Context().Done():
+		return
+	}
+	made, objects, err := make()
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	buffered := bufio.NewWriterSize(s.patient(w), sip)
+	if recording.Write(buffered, made, objects) == nil {
+		_ = buffered.Flush() // or the reader is gone
+	}
+}
+
 // review answers a question.
-func (s *server) review(r *http.Request) (any, error) {
+func (s *server) review(r *http.Request) (v1alpha1.FitReview, error) {
 	review, err := readReview(r)
 	if err != nil {
-		return nil, err
+		return review, err
 	}
 	review.Status, err = s.reviewer.Review(r.Context(), r.PathValue("namespace"), review.Spec)
 	return review, err

@@ -172,14 +172,28 @@ func (s *server) reply(w http.ResponseWriter, text []byte, err error) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	control := http.NewResponseController(w)
 	for part := range slices.Chunk(append(text, '\n'), sip) {
-		_ = control.SetWriteDeadline(s.clock.Now().Add(patience)) // or as long as it takes, if it cannot be set
-		if _, err := w.Write(part); err != nil {
+		if _, err := s.patient(w).Write(part); err != nil {
 			return // the reader is gone
 		}
 	}
+}
+
+// patient returns a writer that waits for the reader for as long as one may take for each part.
+func (s *server) patient(w http.ResponseWriter) io.Writer { return patient{s, w} }
+
+type patient struct {
+	s *server
+	w http.ResponseWriter
+}
+
+// Write implements io.Writer.
+func (p patient) Write(part []byte) (int, error) {
+	control := http.NewResponseController(p.w)
+	_ = control.SetWriteDeadline(p.s.clock.Now().Add(patience)) // or as long as it takes, if it cannot be set
+	n, err := p.w.Write(part)
 	_ = control.SetWriteDeadline(time.Time{}) // for the next request
+	return n, err
 }
 
 // follow writes moves, a line each: those from the number "from" on that are known, and

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -411,6 +413,11 @@ gang set   no     0 of 4   <none>
 PodGroup %s/set does not exist: create it, or create the pod without the label scheduling.x-k8s.io/pod-group
 `, c.ns),
 		},
+		"a job that is given its name later": {
+			strings.Replace(job("train", "2", 4), "{name: train}", "{generateName: train-}", 1), nil, 0, `NAME         FITS   PODS     IMAGES READY IN
+gang train   yes    4 of 4   <unknown>
+`,
+		},
 		"a set of jobs and the group that they name": {
 			jobSet, []string{"-o", "wide"}, 0, fmt.Sprintf(`NAME       FITS   PODS     IMAGES READY IN   NODES
 gang set   yes    4 of 4   <unknown>         %s (4)
@@ -433,6 +440,8 @@ gang set   yes    4 of 4   <unknown>         %s (4)
 		"no right to create pods": {tenant, job("train", "1", 1), "job/train: the API server would not make its pods: pods is forbidden"},
 		"another scheduler":       {admin, strings.Replace(job("train", "1", 1), "schedulerName: muster", "schedulerName: other", 1), `spec.pods[0].pod: spec.schedulerName: "other": this scheduler serves ["muster"]`},
 		"nothing that makes pods": {admin, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n", "nothing in - makes pods"},
+		"no pods":                 {admin, strings.Replace(deployment, "replicas: 3", "replicas: 0", 1), "- asks for no pods: its replicas or parallelism are 0"},
+		"no name":                 {admin, strings.Replace(job("train", "1", 1), "{name: train}", "{}", 1), "job/: it has neither metadata.name nor metadata.generateName"},
 		"another namespace":       {admin, strings.Replace(job("train", "1", 1), "{name: train}", "{name: train, namespace: elsewhere}", 1), `the namespace "elsewhere" of the objects is not that of --namespace`},
 		"a pod that cannot be":    {admin, strings.Replace(job("train", "1", 1), `cpu: "1"`, `cpu: "-1"`, 1), "must be greater than or equal to 0"},
 	}
@@ -444,6 +453,19 @@ gang set   yes    4 of 4   <unknown>         %s (4)
 			}
 		})
 	}
+	t.Run("whoever may create pods may ask, and nothing of what they are told is sent", func(t *testing.T) {
+		c.allow("creator", "reader", rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"create"}})
+		var out string
+		c.wait("the right to be known", func() (bool, string) {
+			var errOut string
+			var err error
+			out, errOut, err = tenant.pipe(t.Context(), job("train", "2", 4), "fit", "-n", c.ns, "-f", "-", "-o", "json")
+			return err == nil, fmt.Sprint(out, errOut, err)
+		})
+		if strings.Contains(out, "very-secret") || strings.Contains(out, "TOKEN") || !strings.Contains(out, `"fits": true`) {
+			t.Error(out)
+		}
+	})
 	t.Run("nothing was created", func(t *testing.T) {
 		pods, err := c.client.CoreV1().Pods(c.ns).List(t.Context(), metav1.ListOptions{})
 		if err != nil || len(pods.Items) > 0 {
@@ -453,7 +475,7 @@ gang set   yes    4 of 4   <unknown>         %s (4)
 	t.Run("a gang that exists", func(t *testing.T) {
 		c.create(c.members("there", 2, "3", "1")...)
 		admin.tells([]string{"gangs", "-n", c.ns}, "there")
-		_, _, err := admin.pipe(t.Context(), strings.ReplaceAll(job("there", "1", 1), "train", "there"), "fit", "-n", c.ns, "-f", "-")
+		_, _, err := admin.pipe(t.Context(), job("there", "1", 1), "fit", "-n", c.ns, "-f", "-")
 		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("gang %s/there has 2 pods already: ask for a gang of another name", c.ns)) {
 			t.Error(err)
 		}
@@ -489,4 +511,39 @@ gang set   yes    4 of 4   <unknown>         %s (4)
 			t.Errorf("%s%v; or the recording tells secrets", errOut, err)
 		}
 	})
+}
+
+// TestFitTellsWhenImagesAreReady: at once where they are, and after a pull where they are not.
+func TestFitTellsWhenImagesAreReady(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, shared.start(t).sandbox.Config, "4")
+	image := "registry.example/" + c.ns + ":v1"
+	c.addNode(c.ns+"-warm", "4", v1.ContainerImage{Names: []string{image}, SizeBytes: 1 << 30})
+	admin, _ := readers(t, &shared, c)
+	members := func(n int) string {
+		list := v1.List{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "List"}}
+		for _, pod := range c.members("train", n, fmt.Sprint(n), "2") {
+			pod.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"}
+			pod.Spec.Containers[0].Image = image
+			text, err := json.Marshal(pod)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list.Items = append(list.Items, runtime.RawExtension{Raw: text})
+		}
+		text, err := json.Marshal(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for n, want := range map[int]string{
+		2: `gang train +yes +2 of 2 +0s +` + c.ns + `-warm \(2\)`,
+		4: `gang train +yes +4 of 4 +(2[5-9]|3\d)s +` + c.ns + `-0 \(2\), ` + c.ns + `-warm \(2\)`, // 1 GiB at 40 MB/s
+	} {
+		c.wait(fmt.Sprintf("%d members to fit", n), func() (bool, string) {
+			out, errOut, err := admin.pipe(t.Context(), members(n), "fit", "-n", c.ns, "-o", "wide", "-f", "-")
+			return regexp.MustCompile(want).MatchString(out), fmt.Sprint(out, errOut, err)
+		})
+	}
 }

@@ -197,6 +197,9 @@ func TestANamespaceUserLearnsNothingOfOthers(t *testing.T) {
 		"pods", "pods/", "gangs", "moves", "moves?watch=true", "moves?from=1", "images", "images/{IMAGE}", "nodes", "nodes/{NODE}", "nodes/" + c.ns + "-0",
 		"namespaces/{NS}/pods", "namespaces/{NS}/pods/{POD}", "namespaces/{NS}/gangs", "namespaces/{NS}/gangs/{GANG}", "namespaces/{NS}/moves", "namespaces/{NS}/moves?watch=true",
 		"", "namespaces", "namespaces/", "namespaces/{NS}", "anything",
+		// to ask what would fit takes the right to create pods, and a recording a right of its own
+		"namespaces/{NS}/fitreviews", "namespaces/" + c.ns + "/fitreviews", "recordings", "recordings/namespaces/{NS}/gangs/{GANG}",
+		"recordings/namespaces/" + c.ns + "/gangs/own-gang", "recordings/namespaces/{NS}/fitreviews", "recordings/namespaces/" + c.ns + "/fitreviews",
 	}
 	for _, path := range forbidden {
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions} {

@@ -42,22 +42,12 @@ type reader struct {
 func readers(t *testing.T, p *plane, c *cluster) (admin, tenant *reader) {
 	t.Helper()
 	admin = &reader{c, p.sandbox.Kubeconfig, p.muster.URL}
-	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: "reader"}, Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods", "events"}, Verbs: []string{"get", "list"}}}}
-	binding := &rbacv1.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "reader"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "reader"},
-		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: "reader", Namespace: c.ns}},
-	}
 	account := &v1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "reader"}}
 	ctx := t.Context()
 	if _, err := c.client.CoreV1().ServiceAccounts(c.ns).Create(ctx, account, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.client.RbacV1().Roles(c.ns).Create(ctx, role, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.client.RbacV1().RoleBindings(c.ns).Create(ctx, binding, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	c.allow("reader", "reader", rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods", "events"}, Verbs: []string{"get", "list"}})
 	token, err := c.client.CoreV1().ServiceAccounts(c.ns).CreateToken(ctx, "reader", &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -82,6 +72,23 @@ func (r *reader) pipe(ctx context.Context, in string, args ...string) (out, errO
 	cmd.SetArgs(append(r.flags(), args...))
 	err = cmd.ExecuteContext(ctx)
 	return stdout.String(), stderr.String(), err
+}
+
+// allow gives a service account a right in the cluster's namespace, under a name.
+func (c *cluster) allow(name, account string, rule rbacv1.PolicyRule) {
+	c.t.Helper()
+	ctx := c.t.Context()
+	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: []rbacv1.PolicyRule{rule}}
+	if _, err := c.client.RbacV1().Roles(c.ns).Create(ctx, role, metav1.CreateOptions{}); err != nil {
+		c.t.Fatal(err)
+	}
+	binding := &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: name}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: account, Namespace: c.ns}},
+	}
+	if _, err := c.client.RbacV1().RoleBindings(c.ns).Create(ctx, binding, metav1.CreateOptions{}); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 // code is what the process would end with.

@@ -2,6 +2,15 @@
 
 const prefix = "state/v1alpha1/";
 
+// The token is kept for this page alone, over reloads: not in the address, where it is seen and copied, and not
+// in a cookie, which is sent to every port of the machine.
+const token = new URLSearchParams(location.search).get("token");
+if (token) sessionStorage.setItem("token", token);
+history.replaceState(null, "", "/" + location.hash);
+
+// ask asks who serves the page.
+export const ask = (path, signal) => fetch(path, { signal, headers: { Authorization: `Bearer ${sessionStorage.getItem("token") ?? ""}` } });
+
 // Refusal is an answer that is none; code is 0 if nobody answered.
 export class Refusal extends Error {
   constructor(code, message) {
@@ -13,7 +22,7 @@ export class Refusal extends Error {
 async function open(path, signal) {
   let response;
   try {
-    response = await fetch(prefix + path, { signal });
+    response = await ask(prefix + path, signal);
   } catch (error) {
     throw signal.aborted && !(signal.reason instanceof DOMException && signal.reason.name === "TimeoutError")
       ? error : new Refusal(0, "kubectl muster ui does not answer: is it still running?");

@@ -3,18 +3,15 @@
 
 import { byId, linked, mark, say } from "./dom.js";
 import { Details } from "./details.js";
-import { Feed, Refusal, follow } from "./feed.js";
+import { ask, Feed, Refusal, follow } from "./feed.js";
 import { Gangs } from "./gangs.js";
 import { News } from "./news.js";
 import { Nodes } from "./nodes.js";
 import { keyOf, Places } from "./places.js";
 import { Columns } from "./queue.js";
 
-// The token has done its work: it is not to be seen in the address or copied with it.
-history.replaceState(null, "", "/" + location.hash);
-
 const scope = await (async () => {
-  const response = await fetch("scope.json");
+  const response = await ask("scope.json");
   if (response.ok) return response.json();
   const text = await response.text();
   notReached(new Refusal(response.status, text)); // the command was started anew

@@ -2,6 +2,8 @@ package queue
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 
 	v1 "k8s.io/api/core/v1"
@@ -77,7 +79,10 @@ func TestPreEnqueueIsAsked(t *testing.T) {
 		return fwk.AsStatus(errBroken)
 	})
 	letGo()
-	s.await("train", "Backoff", 2)
+	s.wait("train to have come to Backoff", func() (bool, string) {
+		moves := s.moves("train")
+		return slices.ContainsFunc(moves, func(move string) bool { return strings.HasPrefix(move, "Backoff by") }), strings.Join(moves, "\n")
+	})
 	asked("on the way to Backoff", 5)
 	s.reached(held)
 	asked("from Backoff to Active", 5)

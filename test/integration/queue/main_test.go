@@ -1,6 +1,6 @@
 // Package queue is the specification of how pods go through the scheduling queue and
 // past the extension points, as tests: one for each rule that pkg/queue/README.md states,
-// on a real API server and with the profile that ships.
+// on a real API server, wherever one is needed, and with the profile that ships.
 //
 // Tests that look from outside ask the scheduler as it ships, in a process of its own.
 // Those that have to stop a cycle, or to let it fail, run the same scheduler in the

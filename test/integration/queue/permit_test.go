@@ -57,7 +57,7 @@ func TestPermitRejects(t *testing.T) {
 		message string
 	}{
 		"by a plugin": {time.Minute, true, "changed my mind"},
-		"by time":     {2 * time.Second, false, "timeout"},
+		"by time":     {10 * time.Second, false, "timeout"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -47,29 +47,29 @@ func TestNodeAffinityWalk(t *testing.T) { // by itself: what other tests do can 
 func TestBackoffIsWaitedForWhileOthersAreTried(t *testing.T) {
 	t.Parallel()
 	s := scripted(t, "a")
-	s.refusedThrice("train")
+	s.refusedOften("train")
 	letGo := s.clog("clog")
 	s.label("a", "disk", "ssd")
-	s.await("train", "Active", 3)
+	s.await("train", "Active", 5)
 	letGo()
-	s.await("train", "Bound", 4)
+	s.await("train", "Bound", 6)
 	s.ends("train", "Backoff by NodeUpdateNodeLabel", "Active by BackoffComplete", "Scheduling by Turn", "Bound by AssignedPodAdd")
 }
 
-// refusedThrice makes a pod that wants the label disk=ssd, and has been refused three times:
-// its back-off is 4 s.
-func (s *inside) refusedThrice(pod string) {
+// refusedOften makes a pod that wants the label disk=ssd, and has been refused five times:
+// its back-off is 10 s, in which even a busy machine gets something done.
+func (s *inside) refusedOften(pod string) {
 	s.t.Helper()
 	s.on("First.PreFilter", pod, says(fwk.Unschedulable))
 	s.create(s.only(pod, "1m", "disk", "ssd"))
-	for attempts := range 2 {
+	for attempts := range 4 {
 		s.await(pod, "Unschedulable", attempts+1)
-		if attempts == 1 {
+		if attempts == 3 {
 			s.on("First.PreFilter", pod, nil) // NodeAffinity refuses it then
 		}
 		s.sendFor(pod)
 	}
-	s.await(pod, "Unschedulable", 3)
+	s.await(pod, "Unschedulable", 5)
 }
 
 // sendFor has the queue try a pod, as a plugin can.
@@ -97,12 +97,12 @@ func TestNoBackoffAfterItsEnd(t *testing.T) {
 func TestPluginSendsForAPod(t *testing.T) {
 	t.Parallel()
 	s := scripted(t, "a")
-	s.refusedThrice("train")
+	s.refusedOften("train")
 	letGo := s.clog("clog")
 	s.sendFor("train")
-	s.await("train", "Active", 3)
+	s.await("train", "Active", 5)
 	letGo()
-	s.await("train", "Unschedulable", 4)
+	s.await("train", "Unschedulable", 6)
 	s.ends("train", "Active by ForceActivate", "Scheduling by Turn", "Unschedulable by ScheduleAttemptFailure, refused by NodeAffinity")
 }
 
